@@ -1,0 +1,152 @@
+"""Trove: an object store that lives inside your program.
+
+>>> import trove
+>>> with trove.open("mem://") as drv:
+...     drv.create_bucket("photos")
+...     _ = drv.put("photos", "2026/cat.jpg", b"...", metadata={"author": "alice"})
+...     drv.head("photos", "2026/cat.jpg").content_type
+'image/jpeg'
+
+:func:`open` finds the driver for a DSN; :func:`capabilities` tells what a driver can do beyond
+:class:`Driver`. The types and the errors are here too; what the author of a driver needs is in
+:mod:`trove.driver`, and the conformance suite in :mod:`trove.testing`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from .driver import (
+    DSN,
+    BucketInfo,
+    Driver,
+    EventType,
+    LifecycleDriver,
+    LifecycleReport,
+    LifecycleRule,
+    MultipartDriver,
+    NotificationDriver,
+    ObjectEvent,
+    ObjectInfo,
+    ObjectIterator,
+    ObjectReader,
+    ObjectRef,
+    PartInfo,
+    PresignDriver,
+    RangeDriver,
+    ServerCopyDriver,
+    UploadInfo,
+    VersionInfo,
+    VersioningDriver,
+    Watcher,
+    capabilities,
+)
+from .driver import drivers as _drivers
+from .driver import lookup as _lookup
+from .driver import parse_dsn as _parse_dsn
+from .errors import (
+    BucketExistsError,
+    BucketNotEmptyError,
+    BucketNotFoundError,
+    ChecksumMismatchError,
+    CorruptStoreError,
+    DriverClosedError,
+    EventsLostError,
+    InvalidArgumentError,
+    InvalidBucketNameError,
+    InvalidCursorError,
+    InvalidDSNError,
+    InvalidKeyError,
+    InvalidPartError,
+    InvalidRangeError,
+    NotFoundError,
+    ObjectNotFoundError,
+    PreconditionFailedError,
+    QuotaExceededError,
+    RecordNotFoundError,
+    StorageFullError,
+    StorageIOError,
+    TroveError,
+    UnknownDriverError,
+    UnsupportedOptionError,
+    UploadNotFoundError,
+    VersionNotFoundError,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BucketExistsError",
+    "BucketInfo",
+    "BucketNotEmptyError",
+    "BucketNotFoundError",
+    "ChecksumMismatchError",
+    "CorruptStoreError",
+    "DSN",
+    "Driver",
+    "DriverClosedError",
+    "EventType",
+    "EventsLostError",
+    "InvalidArgumentError",
+    "InvalidBucketNameError",
+    "InvalidCursorError",
+    "InvalidDSNError",
+    "InvalidKeyError",
+    "InvalidPartError",
+    "InvalidRangeError",
+    "LifecycleDriver",
+    "LifecycleReport",
+    "LifecycleRule",
+    "MultipartDriver",
+    "NotFoundError",
+    "NotificationDriver",
+    "ObjectEvent",
+    "ObjectInfo",
+    "ObjectIterator",
+    "ObjectNotFoundError",
+    "ObjectReader",
+    "ObjectRef",
+    "PartInfo",
+    "PreconditionFailedError",
+    "PresignDriver",
+    "QuotaExceededError",
+    "RangeDriver",
+    "RecordNotFoundError",
+    "ServerCopyDriver",
+    "StorageFullError",
+    "StorageIOError",
+    "TroveError",
+    "UnknownDriverError",
+    "UnsupportedOptionError",
+    "UploadInfo",
+    "UploadNotFoundError",
+    "VersionInfo",
+    "VersionNotFoundError",
+    "VersioningDriver",
+    "Watcher",
+    "__version__",
+    "capabilities",
+    "open",
+]
+
+if sys.platform == "win32":
+    raise ImportError("Trove does not run on Windows; use it on Linux or macOS, or in WSL")
+
+
+def open(dsn: str, **options: Any) -> Driver:
+    """The open driver for ``dsn``, found by its scheme; close it, or use it in a ``with`` statement.
+
+    ``options`` are settings of the driver, under the names that its DSN parameters have. Raises
+    InvalidDSNError, and UnknownDriverError when no driver is registered for the scheme.
+    """
+    scheme = _parse_dsn(dsn).scheme
+    factory = _lookup(scheme)
+    if factory is None:
+        raise UnknownDriverError(
+            f"no driver is registered for {scheme}://; there are {', '.join(_drivers()) or 'none'}: "
+            "install the package that brings it, or register() it"
+        )
+    driver = factory()
+    driver.open(dsn, **options)
+    return driver

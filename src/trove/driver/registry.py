@@ -1,0 +1,81 @@
+"""The registry: which driver answers to which scheme.
+
+A driver is registered by a call of :func:`register`, or by an installed package that names it in the
+entry-point group ``trove.drivers``. Entry points are read once, at the first look-up of a name that
+has not been registered by a call, and a driver's module is imported when its name is looked up.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import TypeAlias
+
+from ..errors import InvalidArgumentError, UnknownDriverError, shown
+from .base import Driver
+
+GROUP = "trove.drivers"
+
+Factory: TypeAlias = Callable[[], Driver]
+"""Makes an unopened driver; a driver class is one."""
+
+_NAME = re.compile(r"[a-z][a-z0-9+.-]*")
+_lock = threading.Lock()
+_factories: dict[str, Factory] = {}
+_installed: dict[str, EntryPoint] | None = None
+
+
+def register(name: str, factory: Factory) -> None:
+    """Make ``factory`` the driver for DSNs of the scheme ``name``.
+
+    Raises InvalidArgumentError when the name is no scheme or is taken already, by a call or by an
+    installed package.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidArgumentError(
+            f"{shown(name)} can't be a driver's name; give a scheme: a lower-case letter, then "
+            "lower-case letters, digits, '+', '.' or '-'"
+        )
+    if not callable(factory):
+        raise InvalidArgumentError(
+            f"the factory for {name!r} is {shown(factory)}; give a class or a callable without arguments"
+        )
+    with _lock:
+        if name in _factories or name in _entry_points():
+            raise InvalidArgumentError(f"driver {name!r} is registered already; choose another name")
+        _factories[name] = factory
+
+
+def lookup(name: str) -> Factory | None:
+    """The factory registered under ``name``, ``None`` when there is none.
+
+    Raises UnknownDriverError when an installed package names the driver but can't be imported.
+    """
+    with _lock:
+        factory = _factories.get(name)
+        entry = _entry_points().get(name) if factory is None else None
+    if entry is None:
+        return factory
+    try:
+        loaded: Factory = entry.load()
+    except Exception as error:
+        raise UnknownDriverError(
+            f"driver {name!r} is installed as {entry.value} but can't be imported ({error}); "
+            "install what it needs"
+        ) from error
+    return loaded
+
+
+def drivers() -> list[str]:
+    """The names of all drivers, registered and installed, in order."""
+    with _lock:
+        return sorted({*_factories, *_entry_points()})
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    global _installed
+    if _installed is None:
+        _installed = {entry.name: entry for entry in entry_points(group=GROUP)}
+    return _installed
