@@ -50,9 +50,10 @@ def blocks(data: Data, *, block_size: int = BLOCK_SIZE) -> Iterator[bytes | memo
     view = _buffer(data)
     if view is not None:
         return iter((view,))
-    if hasattr(data, "read"):
-        return _file_blocks(data, block_size)
-    return _iterable_blocks(data)
+    source: Any = data
+    if hasattr(source, "read"):
+        return _file_blocks(source, block_size)
+    return _iterable_blocks(source)
 
 
 def whole(data: Data) -> bytes:
