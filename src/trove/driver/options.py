@@ -29,6 +29,7 @@ from .types import (
     EventType,
     LifecycleRule,
     ObjectInfo,
+    ObjectRef,
     PartInfo,
     ReadOnlyDict,
 )
@@ -282,6 +283,22 @@ def copied(source: ObjectInfo, expires_at: datetime | None, metadata: object) ->
     )
 
 
+def check_switch(name: str, value: object) -> bool:
+    """A ``bool`` for the argument ``name``."""
+    if not isinstance(value, bool):
+        raise InvalidArgumentError(f"{name} is {shown(value)}; give True or False")
+    return value
+
+
+def check_ref(name: str, ref: object) -> ObjectRef:
+    """An :class:`ObjectRef` with a bucket name and a key that are valid."""
+    if not isinstance(ref, ObjectRef):
+        raise InvalidArgumentError(f"{name} is {shown(ref)}; give an ObjectRef(bucket, key)")
+    check_bucket(ref.bucket)
+    check_key(ref.key)
+    return ref
+
+
 def check_region(region: object) -> str | None:
     """The region for a new bucket, or ``None``."""
     return None if region is None else check_text("region", region)
@@ -378,8 +395,7 @@ def _check_rule(rule: LifecycleRule) -> None:
         days = getattr(rule, name)
         if days is not None and (not isinstance(days, int) or isinstance(days, bool) or days < 0):
             raise InvalidArgumentError(f"rule {shown(rule.id)}: {name} is {shown(days)}; give days from 0 on")
-    if not isinstance(rule.enabled, bool):
-        raise InvalidArgumentError(f"rule {shown(rule.id)}: enabled is {shown(rule.enabled)}; give a bool")
+    check_switch("a rule's enabled", rule.enabled)
     if (rule.transition_days is None) != (rule.transition_storage is None):
         raise InvalidArgumentError(
             f"rule {shown(rule.id)}: transition_days and transition_storage go together; give both or none"

@@ -20,4 +20,4 @@ def content_etag(data: bytes) -> str:
 def multipart_etag(parts: Iterable[PartInfo]) -> str:
     """The etag of an object made of ``parts``: a hash of theirs and, behind a dash, their number."""
     etags = [part.etag for part in parts]
-    return f"{xxhash.xxh3_128_hexdigest(''.join(etags))}-{len(etags)}"
+    return f"{content_etag(''.join(etags).encode())}-{len(etags)}"

@@ -1,0 +1,121 @@
+"""Store: the buckets, events and rules of writing that the memory driver's calls share."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+
+from ...driver import Attributes, Conditions, Handles, ObjectInfo
+from ...errors import (
+    BucketNotFoundError,
+    DriverClosedError,
+    ObjectNotFoundError,
+    VersionNotFoundError,
+)
+from .bucket import Bucket, Version
+from .events import EventLog
+
+
+class Store:
+    """What an open driver holds. ``lock`` is held around every call of a method."""
+
+    def __init__(self, driver: str, retained_events: int) -> None:
+        self.lock = threading.Lock()
+        self.buckets: dict[str, Bucket] = {}
+        self.events = EventLog(self.lock, retained_events)
+        self.handles = Handles()
+        self._driver = driver
+        self._versions = 0
+
+    def bucket(self, name: str) -> Bucket:
+        if self.events.closed:
+            raise DriverClosedError.of(self._driver)
+        try:
+            return self.buckets[name]
+        except KeyError:
+            raise BucketNotFoundError.of(name) from None
+
+    def version(self, bucket: str, key: str, version_id: str | None) -> Version:
+        """The version to read: the current one, or the one named. Raises what ``get`` raises."""
+        held = self.bucket(bucket)
+        self.settle(held, key)
+        version = held.newest(key) if version_id is None else held.find(key, version_id)
+        if version is None and version_id is not None:
+            raise VersionNotFoundError.of(bucket, key, version_id)
+        if version is None or version.data is None:
+            raise ObjectNotFoundError.of(bucket, key)
+        return version
+
+    def write(
+        self,
+        bucket: str,
+        key: str,
+        content: bytes,
+        etag: str,
+        attributes: Attributes,
+        conditions: Conditions,
+    ) -> ObjectInfo:
+        """Make a new version the current one, if the conditions hold."""
+        held = self.bucket(bucket)
+        now = utc_now()
+        self.settle(held, key, now)
+        before = held.current(key, now)
+        conditions.check(bucket, key, None if before is None else before.info.etag)
+        info = ObjectInfo(
+            key,
+            len(content),
+            attributes.content_type,
+            etag,
+            now,
+            attributes.metadata,
+            attributes.tags,
+            self._next_version_id(held),
+            attributes.storage_class,
+        )
+        held.push(key, Version(info, content, attributes.expires_at))
+        self.events.append(bucket, key, None if before is None else before.info, info)
+        return info
+
+    def settle(self, held: Bucket, key: str, now: datetime | None = None) -> bool:
+        """Delete the object of ``key`` if its ``expires_at`` is over; whether it was."""
+        newest = held.newest(key)
+        if newest is None or newest.data is None or not newest.due(now or utc_now()):
+            return False
+        self.delete_current(held, key)
+        return True
+
+    def delete_current(self, held: Bucket, key: str) -> None:
+        """Delete what ``get`` would read, by a delete marker if the bucket keeps versions."""
+        newest = held.newest(key)
+        if newest is None or newest.data is None:
+            return
+        marker = ObjectInfo(key, 0, "", "", utc_now(), version_id=self._next_version_id(held))
+        held.push(key, Version(marker, None))
+        if not marker.version_id and len(held.chain(key)) == 1:
+            # Nothing is behind the marker that it would have to hide.
+            held.remove(key, "")
+        self.events.append(held.info.name, key, newest.info, None)
+
+    def remove_version(self, held: Bucket, key: str, version_id: str) -> None:
+        """Remove one version for good; it is an event if that changes what ``get`` reads."""
+        now = utc_now()
+        before = held.current(key, now)
+        held.remove(key, version_id)
+        after = held.current(key, now)
+        if before is not after:
+            self.events.append(
+                held.info.name,
+                key,
+                None if before is None else before.info,
+                None if after is None else after.info,
+            )
+
+    def _next_version_id(self, held: Bucket) -> str:
+        if not held.versioning:
+            return ""
+        self._versions += 1
+        return f"{self._versions:016x}"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
