@@ -189,7 +189,7 @@ class MemoryDriver(
             held = store.bucket(bucket)
             store.settle(held, key)
             if version_id is None:
-                store.delete_current(held, key)
+                store.delete_current(held, key, utc_now())
             elif held.find(key, version_id) is None:
                 raise VersionNotFoundError.of(bucket, key, version_id)
             else:

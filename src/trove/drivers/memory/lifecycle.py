@@ -30,7 +30,7 @@ def _expire(store: Store, held: Bucket, key: str, rules: list[LifecycleRule], no
     current = held.current(key, now)
     if current is None or not _expires(rules, current.info.last_modified, now):
         return False
-    store.delete_current(held, key)
+    store.delete_current(held, key, now)
     return True
 
 

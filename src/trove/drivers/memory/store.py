@@ -78,18 +78,19 @@ class Store:
 
     def settle(self, held: Bucket, key: str, now: datetime | None = None) -> bool:
         """Delete the object of ``key`` if its ``expires_at`` is over; whether it was."""
+        now = now or utc_now()
         newest = held.newest(key)
-        if newest is None or newest.data is None or not newest.due(now or utc_now()):
+        if newest is None or newest.data is None or not newest.due(now):
             return False
-        self.delete_current(held, key)
+        self.delete_current(held, key, now)
         return True
 
-    def delete_current(self, held: Bucket, key: str) -> None:
+    def delete_current(self, held: Bucket, key: str, now: datetime) -> None:
         """Delete what ``get`` would read, by a delete marker if the bucket keeps versions."""
         newest = held.newest(key)
         if newest is None or newest.data is None:
             return
-        marker = ObjectInfo(key, 0, "", "", utc_now(), version_id=self._next_version_id(held))
+        marker = ObjectInfo(key, 0, "", "", now, version_id=self._next_version_id(held))
         held.push(key, Version(marker, None))
         if not marker.version_id and len(held.chain(key)) == 1:
             # Nothing is behind the marker that it would have to hide.
