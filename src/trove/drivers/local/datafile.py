@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 1 << 20
 _COPY_BYTES = 1 << 30
 # What systems say when two files are of file systems that can't copy between them, or not at all.
-_CANT_COPY = frozenset(
-    {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM, errno.EBADF, errno.EIO}
-)
+_CANT_COPY = frozenset({errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM})
 
 
 class DataFile(io.RawIOBase):

@@ -83,10 +83,15 @@ class LocalDriver(RangeDriver, ServerCopyDriver):
         if durability not in _DURABILITIES:
             raise InvalidDSNError(f"durability is {shown(durability)}; give {' or '.join(_DURABILITIES)}")
         path = _path(parsed)
-        with self._opening:
+        # Never waiting: in a forked child, whoever held the lock may be gone.
+        if not self._opening.acquire(blocking=False):
+            raise InvalidArgumentError("driver 'local' is being opened by another thread; open it once")
+        try:
             if self._store is not None:
                 raise InvalidArgumentError("driver 'local' is open already; close() it first")
             self._store = Store(path, durable=durability == "full")
+        finally:
+            self._opening.release()
 
     def close(self) -> None:
         # The folders close when the last call that still works with them has returned: a
@@ -235,7 +240,8 @@ class LocalDriver(RangeDriver, ServerCopyDriver):
         return self.copy(src.bucket, src.key, dst.bucket, dst.key)
 
     def _reader(self, bucket: str, key: str, span: ByteRange, version_id: str | None) -> ObjectReader:
-        target = self._opened().bucket(check_bucket(bucket))
+        store = self._opened()
+        target = store.bucket(check_bucket(bucket))
         check_key(key)
         found = _found(target, key, check_version_id(version_id))
         try:
@@ -244,7 +250,12 @@ class LocalDriver(RangeDriver, ServerCopyDriver):
             found.file.close()
             raise
         source = io.BufferedReader(found.file)
-        return self._handles.add(ObjectReader(found.entry.info(key), source, start=start, size=size))
+        reader = self._handles.add(ObjectReader(found.entry.info(key), source, start=start, size=size))
+        if self._store is not store:
+            # Closed meanwhile, perhaps before the reader was among those to end with it.
+            reader.close()
+            raise DriverClosedError.of(self.name)
+        return reader
 
     # Buckets.
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 
 from .folder import Folder
 
-_held: set[int] = set()
+_ours: set[int] = set()
 
 
 @contextmanager
@@ -29,27 +29,33 @@ def locked(folder: Folder, name: bytes) -> Iterator[None]:
 
 
 def hold(fd: int, *, wait: bool = True) -> bool:
-    """Lock the open file ``fd``; whether that worked, which without ``wait`` it may not."""
-    _held.add(fd)
+    """Lock the open file ``fd``; whether that worked, which without ``wait`` it may not.
+
+    Either way, and when it raises, :func:`let_go` of ``fd`` afterwards.
+    """
+    _ours.add(fd)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        _held.discard(fd)
         return False
-    except BaseException:
-        _held.discard(fd)
-        raise
     return True
 
 
+def is_ours(fd: int) -> bool:
+    """Whether ``fd`` is still this process's to unlock; a child's copy of it is not."""
+    return fd in _ours
+
+
 def unlock(fd: int) -> None:
-    """Give the lock on ``fd`` back, for every process that shares it."""
+    """Give the lock on ``fd`` back, for every process that shares the open file."""
     fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def let_go(fd: int) -> None:
-    """Unlock and close ``fd``."""
-    _held.discard(fd)
+    """Unlock and close ``fd``; nothing in a child that was forked while it was held."""
+    if fd not in _ours:
+        return
+    _ours.discard(fd)
     try:
         unlock(fd)
     finally:
@@ -72,9 +78,9 @@ def _acquire(folder: Folder, name: bytes) -> int:
 
 
 def _close_copies() -> None:
-    while _held:
+    while _ours:
         with suppress(OSError):
-            os.close(_held.pop())
+            os.close(_ours.pop())
 
 
 os.register_at_fork(after_in_child=_close_copies)

@@ -163,7 +163,7 @@ def _place(key: str) -> tuple[bytes, bytes]:
 
 def sealed(content: dict[str, Any]) -> bytes:
     """``content`` as JSON with its check."""
-    return json.dumps({**content, "check": _check(content)}, indent=1, sort_keys=True).encode() + b"\n"
+    return json.dumps({**content, "check": _check(content)}).encode() + b"\n"
 
 
 def unsealed(raw: bytes) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Self
 
 from ...driver import StorageIOError
 from .folder import Folder
-from .locks import hold, let_go, unlock
+from .locks import hold, is_ours, let_go, unlock
 
 _MICROSECOND = 1_000
 _GATHERED_BYTES = 1 << 18
@@ -44,6 +44,8 @@ class Staged:
 
     def close(self) -> None:
         """Let go of the file, and remove it unless it was placed."""
+        if not is_ours(self.fd):
+            return
         try:
             if self._name is not None:
                 # What can't be removed now is removed by the next open().
@@ -155,13 +157,11 @@ class Staging:
             fd = self._folder.open_file(name)
             if fd is None:
                 continue
-            held = False
             try:
-                held = hold(fd, wait=False)
-                if held:
+                if hold(fd, wait=False):
                     self._folder.remove_file(name)
             finally:
-                let_go(fd) if held else os.close(fd)
+                let_go(fd)
 
 
 def _write_all(fd: int, view: memoryview) -> None:
