@@ -1,7 +1,6 @@
 """Listing: the order of UTF-8 bytes out of folders that are in no order, and no more folders than needed."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -58,7 +57,7 @@ def pages(driver: trove.Driver, prefix: str, size: int) -> list[str]:
 
 
 @pytest.fixture
-def scanned(driver: LocalDriver, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def scanned(driver: LocalDriver, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The folders that were read, by name."""
     folders: list[str] = []
     scandir = os.scandir

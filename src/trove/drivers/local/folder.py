@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Self
 
 from ...driver import StorageIOError, TroveError
@@ -84,11 +84,11 @@ class Folder:
 
     def make(self, name: bytes, *, durable: bool) -> Folder:
         """The folder ``name``, made if it is missing. Fails where something else has the name."""
-        try:
+        found = self.folder(name)
+        if found is not None:
+            return found
+        with suppress(FileExistsError):
             os.mkdir(name, dir_fd=self._fd)
-        except FileExistsError:
-            pass
-        else:
             if durable:
                 self.sync()
         return Folder(os.open(name, _FOLDER, dir_fd=self._fd))
