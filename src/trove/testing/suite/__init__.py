@@ -17,11 +17,18 @@ from .delimiter import DelimiterSuite
 from .expiry import ExpirySuite
 from .info import InfoSuite
 from .keys import KeySuite
+from .lifecycle import LifecycleSuite
 from .listing import ListSuite
 from .messages import MessageSuite
+from .multipart import MultipartSuite
+from .notification import NotificationSuite
+from .presign import PresignSuite
 from .put_get import PutGetSuite
+from .range_reads import RangeSuite
 from .ranges import RangeReadSuite
 from .reader import ReaderSuite
+from .server_copy import ServerCopySuite
+from .versioning import VersioningSuite
 
 
 class DriverSuite(
@@ -46,8 +53,25 @@ class DriverSuite(
     ArgumentSuite,
     ClosingSuite,
     MessageSuite,
+    RangeSuite,
+    ServerCopySuite,
+    MultipartSuite,
+    VersioningSuite,
+    NotificationSuite,
+    LifecycleSuite,
+    PresignSuite,
 ):
     """All that the contract asks of a driver."""
 
 
-__all__ = ["DriverSuite", "Suite"]
+__all__ = [
+    "DriverSuite",
+    "LifecycleSuite",
+    "MultipartSuite",
+    "NotificationSuite",
+    "PresignSuite",
+    "RangeSuite",
+    "ServerCopySuite",
+    "Suite",
+    "VersioningSuite",
+]
