@@ -121,13 +121,13 @@ class Demo:
                 source = _Hashing(opened, self.moved)
                 info = self.drv.put(self.bucket, file.name, source, metadata={"path": file.name})
         except InvalidKeyError:
-            self.left_out["files whose path can't be a key"] += 1
+            self.left_out["file whose path can't be a key"] += 1
             return
         except OSError as error:
             # A failure of the file is its own affair; one of the store is what the demo is to show.
             if isinstance(error, TroveError) or (source is not None and source.error is None):
                 raise
-            self.left_out[f"files that could not be read ({error.strerror})"] += 1
+            self.left_out[f"file that could not be read ({error.strerror})"] += 1
             return
         if info.size != source.size:
             raise MismatchError(

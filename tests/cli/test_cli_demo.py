@@ -84,7 +84,7 @@ def test_the_demo_of_a_missing_folder_is_not_found(run: Any, scratch: Path, only
 def test_the_demo_of_a_folder_without_files_is_refused(run: Any, scratch: Path, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "link").symlink_to("/etc/passwd")
-    assert "1 symbolic links" in run("demo", str(tmp_path / "none"), code=2).stderr
+    assert "1 x symbolic link" in run("demo", str(tmp_path / "none"), code=2).stderr
     run("demo", __file__, code=2)
     assert os.listdir(scratch) == []
 

@@ -115,6 +115,10 @@ def test_no_error_shows_a_password(run: Any, only_line: Any, arguments: tuple[st
     only_line(result.stderr)
 
 
+def test_the_form_of_a_dsn_is_no_secret(run: Any) -> None:
+    assert "scheme://[user[:password]@]" in run("buckets", "mem://?", code=2).stderr
+
+
 def test_a_password_that_a_driver_quotes_is_hidden(
     run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
