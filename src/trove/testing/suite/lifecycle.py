@@ -45,6 +45,8 @@ BAD_RULES: dict[str, list[Any]] = {
 
 
 class LifecycleSuite(Suite):
+    """What the contract asks of a LifecycleDriver; most of it only in a store without other buckets."""
+
     @pytest.fixture
     def ageing(self, driver: Driver) -> LifecycleDriver:
         return having(driver, LifecycleDriver)

@@ -44,6 +44,8 @@ def upload(
 
 
 class MultipartSuite(Suite):
+    """What the contract asks of a MultipartDriver."""
+
     @pytest.fixture
     def multipart(self, driver: Driver) -> MultipartDriver:
         return having(driver, MultipartDriver)

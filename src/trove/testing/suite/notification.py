@@ -47,6 +47,8 @@ def told(events: list[ObjectEvent]) -> list[tuple[str, str]]:
 
 
 class NotificationSuite(Suite):
+    """What the contract asks of a NotificationDriver."""
+
     @pytest.fixture
     def notifying(self, driver: Driver) -> NotificationDriver:
         return having(driver, NotificationDriver)

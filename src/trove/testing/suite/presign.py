@@ -32,6 +32,8 @@ def fetched(url: str, data: bytes | None = None) -> bytes:
 
 
 class PresignSuite(Suite):
+    """What the contract asks of a PresignDriver."""
+
     @pytest.fixture
     def presigning(self, driver: Driver) -> PresignDriver:
         return having(driver, PresignDriver)

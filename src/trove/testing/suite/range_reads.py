@@ -24,6 +24,8 @@ DATA = b"0123456789"
 
 
 class RangeSuite(Suite):
+    """What the contract asks of a RangeDriver."""
+
     @pytest.fixture
     def ranging(self, driver: Driver) -> RangeDriver:
         return having(driver, RangeDriver)

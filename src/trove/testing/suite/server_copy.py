@@ -17,6 +17,8 @@ from .base import KEY, Suite, content_of, exists, having, honoured, unchanged, u
 
 
 class ServerCopySuite(Suite):
+    """What the contract asks of a ServerCopyDriver."""
+
     @pytest.fixture
     def copying(self, driver: Driver) -> ServerCopyDriver:
         return having(driver, ServerCopyDriver)

@@ -36,6 +36,8 @@ def ids_of(driver: VersioningDriver, bucket: str) -> list[str]:
 
 
 class VersioningSuite(Suite):
+    """What the contract asks of a VersioningDriver."""
+
     @pytest.fixture
     def versioning(self, driver: Driver) -> VersioningDriver:
         return having(driver, VersioningDriver)

@@ -1,0 +1,100 @@
+"""The suite as authors of drivers meet it: its names, its parts, and an author's whole test file."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import trove.testing
+from trove.testing import DriverSuite
+from trove.testing.suite import Suite
+
+PROMISED = {
+    "bucket": ["create", "create_duplicate", "delete", "delete_not_found", "list"],
+    "put_get": [
+        *("put_and_get", "overwrite", "with_metadata", "with_content_type"),
+        *("bucket_not_found", "object_not_found", "large_object"),
+    ],
+    "delete": ["existing", "non_existent"],
+    "head": ["existing", "non_existent"],
+    "list": ["empty", "multiple", "with_prefix", "pagination"],
+    "copy": ["within_bucket", "across_buckets", "source_not_found"],
+    "concurrency": ["100_concurrent_puts", "100_concurrent_reads"],
+}
+
+AUTHORS_FILE = """
+import pytest
+from trove.drivers.memory import MemoryDriver
+from trove.testing import {suite}
+
+class TestMine({suite}):
+    @pytest.fixture
+    def driver(self, tmp_path):
+        drv = MemoryDriver()
+        drv.open("mem://")
+        yield drv
+        drv.close()
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["ping", *(f"{group}_{name}" for group, names in PROMISED.items() for name in names)]
+)
+def test_promised_tests_are_there(name: str) -> None:
+    assert callable(getattr(DriverSuite, f"test_{name}"))
+
+
+def test_no_part_overrides_another() -> None:
+    parts = [part for part in DriverSuite.__mro__ if part not in (DriverSuite, Suite, object)]
+    assert len(parts) > 20
+    for one, other in itertools.combinations(parts, 2):
+        both = {name for name in {*vars(one)} & {*vars(other)} if not name.startswith("__")}
+        assert not both, f"{one.__name__} and {other.__name__} both define {both}"
+
+
+def test_every_suite_is_part_of_the_whole() -> None:
+    for name in trove.testing.__all__:
+        if name.endswith("Suite"):
+            assert issubclass(DriverSuite, getattr(trove.testing, name))
+
+
+def test_all_names_are_there_and_documented() -> None:
+    for name in trove.testing.__all__:
+        assert getattr(trove.testing, name).__doc__
+        assert name in dir(trove.testing)
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="NoSuchSuite"):
+        trove.testing.NoSuchSuite  # noqa: B018
+
+
+@pytest.mark.parametrize("suite", ["RangeSuite", "ServerCopySuite", "LifecycleSuite", "PresignSuite"])
+def test_suite_of_one_capability_runs_alone(tmp_path: Path, suite: str) -> None:
+    (tmp_path / "test_mine.py").write_text(AUTHORS_FILE.format(suite=suite))
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+    assert ("skipped" in ran.stdout) == (suite == "PresignSuite")
+
+
+def test_missing_extra_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pytest.py").write_text("raise ImportError('No module named pytest', name='pytest')")
+    ran = subprocess.run(
+        [sys.executable, "-c", "import trove.testing"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode != 0
+    assert "trove-engine[testing]" in ran.stderr
