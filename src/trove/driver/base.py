@@ -106,20 +106,25 @@ class Driver(ABC):
     ) -> ObjectReader:
         """A reader of one consistent version, the current one unless ``version_id`` names another.
 
+        What was written while versioning was off is the version ``""``, and in a driver without versions
+        that is every object's only one.
+
         ``range`` is ``(offset, length)``, ``(offset, None)`` to the end, ``(-n, None)`` for the last n
         bytes, or ``"bytes=0-1023"``. A length past the end is cut, an offset equal to the size reads
         nothing, ``-n`` beyond the size is the whole. ``reader.info`` describes the whole object.
 
-        Raises BucketNotFoundError, ObjectNotFoundError (also where a delete marker stands),
-        VersionNotFoundError, and InvalidRangeError for an offset past the end.
+        Raises BucketNotFoundError, ObjectNotFoundError (also where a delete marker stands), and
+        InvalidRangeError for an offset past the end. With a ``version_id`` that the key does not have,
+        it raises VersionNotFoundError, whether or not the object exists.
         """
 
     @abstractmethod
     def delete(self, bucket: str, key: str, *, version_id: str | None = None) -> None:
         """Delete an object; that it is missing is no error.
 
-        In a versioned bucket this puts a delete marker; with ``version_id`` it deletes that version for
-        good. Raises BucketNotFoundError and VersionNotFoundError.
+        In a versioned bucket this puts a delete marker. With a ``version_id`` it deletes that version for
+        good, ``""`` being the unversioned one as in ``get``. Raises BucketNotFoundError, and with a
+        ``version_id`` that the key does not have, even as the object is missing, VersionNotFoundError.
         """
 
     @abstractmethod

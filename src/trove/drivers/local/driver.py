@@ -57,6 +57,8 @@ from .walk import Walk
 
 _DURABILITIES = ("full", "relaxed")
 _COPY_ATTEMPTS = 5
+_ONLY_VERSION = ""
+"""The id of the one version that an object has here."""
 
 
 class LocalDriver(RangeDriver, ServerCopyDriver):
@@ -160,20 +162,26 @@ class LocalDriver(RangeDriver, ServerCopyDriver):
         range: RangeSpec | None = None,
         version_id: str | None = None,
     ) -> ObjectReader:
-        return self._reader(bucket, key, check_range(range), version_id)
+        store = self._opened()
+        check_bucket(bucket)
+        check_key(key)
+        return self._reader(store, bucket, key, check_range(range), check_version_id(version_id))
 
     def get_range(self, bucket: str, key: str, offset: int, length: int) -> ObjectReader:
-        return self._reader(bucket, key, check_offset_length(offset, length), None)
+        store = self._opened()
+        check_bucket(bucket)
+        check_key(key)
+        return self._reader(store, bucket, key, check_offset_length(offset, length), None)
 
     def delete(self, bucket: str, key: str, *, version_id: str | None = None) -> None:
         target = self._opened().bucket(check_bucket(bucket))
         check_key(key)
         version = check_version_id(version_id)
-        with medium(f"deleting object {shown(key)} in bucket {shown(bucket)}", bucket=bucket, key=key):
-            target.folder().close()
-            _check_version(version, bucket, key)
-            with target.writing() as folder:
-                target.remove(folder, key)
+        doing = f"deleting object {shown(key)} in bucket {shown(bucket)}"
+        with medium(doing, bucket=bucket, key=key), target.writing() as folder:
+            if version is not None and not (version == _ONLY_VERSION and target.holds(folder, key)):
+                raise VersionNotFoundError.of(bucket, key, version)
+            target.remove(folder, key)
 
     def head(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectInfo:
         target = self._opened().bucket(check_bucket(bucket))
@@ -239,11 +247,10 @@ class LocalDriver(RangeDriver, ServerCopyDriver):
         check_ref("dst", dst)
         return self.copy(src.bucket, src.key, dst.bucket, dst.key)
 
-    def _reader(self, bucket: str, key: str, span: ByteRange, version_id: str | None) -> ObjectReader:
-        store = self._opened()
-        target = store.bucket(check_bucket(bucket))
-        check_key(key)
-        found = _found(target, key, check_version_id(version_id))
+    def _reader(
+        self, store: Store, bucket: str, key: str, span: ByteRange, version: str | None
+    ) -> ObjectReader:
+        found = _found(store.bucket(bucket), key, version)
         try:
             start, size = span.within(found.entry.size, bucket, key)
         except BaseException:
@@ -297,27 +304,19 @@ def _path(dsn: DSN) -> str:
 
 
 def _found(bucket: Bucket, key: str, version: str | None) -> Found:
-    """The live object, its file open."""
+    """The live object, its file open, if ``version`` is its only one or ``None``."""
     with (
         medium(f"reading object {shown(key)} in bucket {shown(bucket.name)}", bucket=bucket.name, key=key),
         bucket.folder() as folder,
     ):
         found = bucket.find(folder, key)
-    if found is None:
-        raise ObjectNotFoundError.of(bucket.name, key)
-    if not found.live():
+    if found is not None:
+        if found.live() and version in (None, _ONLY_VERSION):
+            return found
         found.file.close()
+    if version is None:
         raise ObjectNotFoundError.of(bucket.name, key)
-    if version:
-        found.file.close()
-    _check_version(version, bucket.name, key)
-    return found
-
-
-def _check_version(version: str | None, bucket: str, key: str) -> None:
-    # Every object has the one version "".
-    if version:
-        raise VersionNotFoundError.of(bucket, key, version)
+    raise VersionNotFoundError.of(bucket.name, key, version)
 
 
 def _fill(staged: Staged, data: Data, doing: str, bucket: str, key: str) -> str:

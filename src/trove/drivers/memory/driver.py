@@ -330,9 +330,11 @@ class MemoryDriver(
             ]
 
     def get_version(self, bucket: str, key: str, version_id: str) -> ObjectReader:
+        self._opened()
         return self.get(bucket, key, version_id=check_text("version_id", version_id, empty=True))
 
     def delete_version(self, bucket: str, key: str, version_id: str) -> None:
+        self._opened()
         self.delete(bucket, key, version_id=check_text("version_id", version_id, empty=True))
 
     def restore_version(self, bucket: str, key: str, version_id: str) -> ObjectInfo:
