@@ -254,7 +254,6 @@ class PrefixIgnoresCase(PlainListing):
     "test_list_delimiter_prefixes_sorted_each_once",
     "test_list_delimiter_with_prefix",
     "test_list_delimiter_with_prefix_inside_a_name",
-    "test_list_page_is_known_at_once",
 )
 class IgnoresTheDelimiter(PlainListing):
     """There are never any common prefixes."""
@@ -305,7 +304,6 @@ class LastDelimiter(PlainListing):
     "test_cursor_behind_a_common_prefix",
     "test_cursor_is_bound_to_its_delimiter",
     "test_list_delimiter_prefixes_count_to_max_keys",
-    "test_list_page_is_known_at_once",
 )
 class PrefixesDoNotCount(PlainListing):
     """Common prefixes don't count to max_keys."""
@@ -328,7 +326,6 @@ class PrefixesDoNotCount(PlainListing):
     "test_list_default_page_is_1000",
     "test_list_delimiter_prefixes_count_to_max_keys",
     "test_list_has_a_token_when_more_follows",
-    "test_list_page_is_known_at_once",
     "test_list_pagination_sizes",
     "test_list_with_prefix_paginated",
 )
@@ -343,7 +340,6 @@ class PagesOneTooLong(PlainListing):
     "test_list_all_stays_on_the_page",
     "test_list_default_page_is_1000",
     "test_list_delimiter_prefixes_count_to_max_keys",
-    "test_list_page_is_known_at_once",
     "test_list_pagination_sizes",
     "test_list_with_prefix_paginated",
 )
@@ -374,7 +370,6 @@ class TokenOnAFullLastPage(PlainListing):
     "test_list_default_page_is_1000",
     "test_list_delimiter_pagination",
     "test_list_has_a_token_when_more_follows",
-    "test_list_page_is_known_at_once",
     "test_list_pagination",
     "test_list_pagination_of_awkward_keys",
     "test_list_with_prefix_paginated",

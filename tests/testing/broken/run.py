@@ -76,7 +76,7 @@ def main(report: str, *names: str) -> None:
 
 
 # On these drivers, all in memory, what has not come after this many seconds never will.
-threads.PATIENCE = 5.0
+threads.PATIENCE = 20.0
 
 # pytest imports this file once more, as the module whose classes it collects.
 for chosen in os.environ.get(CHOSEN, "").split():

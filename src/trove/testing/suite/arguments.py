@@ -72,13 +72,11 @@ BAD_MAPPINGS: dict[str, Any] = {
     "list-value": {"name": ["value"]},
     "int-name": {1: "value"},
     "bytes-name": {b"name": "value"},
-    "surrogate-value": {"name": "\ud800"},
-    "surrogate-name": {"\ud800": "value"},
     "one-of-two": {"good": "value", "bad": 1},
     "text": "name=value",
     "int": 5,
 }
-BAD_TEXTS: dict[str, Any] = {"int": 5, "bytes": b"text", "list": ["text"], "surrogate": "\ud800"}
+BAD_TEXTS: dict[str, Any] = {"int": 5, "bytes": b"text", "list": ["text"]}
 BAD_TIMES: dict[str, Any] = {
     "naive": datetime(2100, 1, 1),
     "text": "2100-01-01T00:00:00Z",
@@ -233,7 +231,7 @@ class ArgumentSuite(Suite):
 
     # The others.
 
-    @_each({"int": 5, "bytes": b"id", "list": ["id"], "surrogate": "\ud800"}, "version_id")
+    @_each({"int": 5, "bytes": b"id", "list": ["id"]}, "version_id")
     @pytest.mark.parametrize("call", ["get", "head", "delete"])
     def test_arguments_bad_version_id(self, driver: Driver, filled: str, call: str, version_id: Any) -> None:
         with unchanged(driver, filled), pytest.raises(InvalidArgumentError):

@@ -139,6 +139,18 @@ def keys_of(page: ObjectIterator) -> list[str]:
     return [info.key for info in page]
 
 
+def token_of(page: ObjectIterator) -> str:
+    """The token of a page that was iterated over: it need not be known before."""
+    page.all()
+    return page.next_token
+
+
+def prefixes_of(page: ObjectIterator) -> list[str]:
+    """The common prefixes of a page that was iterated over: they need not be known before."""
+    page.all()
+    return list(page.prefixes)
+
+
 def content_of(driver: Driver, bucket: str, key: str, **options: Any) -> bytes:
     return read_all(driver.get(bucket, key, **options))
 

@@ -22,7 +22,7 @@ from ...driver import (
     ServerCopyDriver,
     VersioningDriver,
 )
-from ...errors import DriverClosedError, InvalidArgumentError, InvalidDSNError, TroveError
+from ...errors import DriverClosedError, InvalidDSNError, TroveError
 from .base import KEY, Suite, content_of, unique_name
 
 PASSWORD = "s3cr3t-hunter2"
@@ -211,13 +211,6 @@ class ClosingSuite(Suite):
         driver.close()
         with pytest.raises(InvalidDSNError):
             driver.open(type(dsn)(f"{dsn}{'&' if '?' in dsn else '?'}no_such_parameter=1"))
-
-    def test_open_unknown_option(self, driver: Driver, dsn: str | None) -> None:
-        if dsn is None:
-            pytest.skip("the `dsn` fixture is None: there is nothing to open")
-        driver.close()
-        with pytest.raises((InvalidArgumentError, TypeError)):
-            driver.open(dsn, no_such_option=1)
 
     def test_open_shows_no_password(self, driver: Driver, dsn: str | None, unopened: Driver) -> None:
         scheme = dsn.partition("://")[0] if dsn else "no-such-scheme"

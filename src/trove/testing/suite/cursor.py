@@ -9,7 +9,7 @@ import pytest
 
 from ...driver import Driver
 from ...errors import InvalidArgumentError, InvalidCursorError
-from .base import Suite, keys_of
+from .base import Suite, keys_of, token_of
 from .listing import fill
 
 FORGED = ("forged", "x", " ", "!?", "AAAA", "Y3Vyc29y", "0", "None", "{}", "b", "ü", "a" * 5000, "\0", "../x")
@@ -78,28 +78,28 @@ class CursorSuite(Suite):
 
     def test_cursor_behind_a_common_prefix(self, driver: Driver, bucket: str) -> None:
         fill(driver, bucket, ["a/1", "a/2", "b/1", "c"])
-        cursor = driver.list(bucket, delimiter="/", max_keys=1).next_token
+        cursor = token_of(driver.list(bucket, delimiter="/", max_keys=1))
         fill(driver, bucket, ["a/3", "a/\U0010ffff"])
         page = driver.list(bucket, delimiter="/", cursor=cursor)
         assert (keys_of(page), list(page.prefixes)) == (["c"], ["b/"])
 
     def test_cursor_behind_a_common_prefix_that_is_gone(self, driver: Driver, bucket: str) -> None:
         fill(driver, bucket, ["a/1", "b/1", "c"])
-        cursor = driver.list(bucket, delimiter="/", max_keys=1).next_token
+        cursor = token_of(driver.list(bucket, delimiter="/", max_keys=1))
         driver.delete(bucket, "a/1")
         page = driver.list(bucket, delimiter="/", cursor=cursor)
         assert (keys_of(page), list(page.prefixes)) == (["c"], ["b/"])
 
     def test_cursor_is_bound_to_its_prefix(self, driver: Driver, bucket: str) -> None:
         fill(driver, bucket, ["p1", "p2", "p3", "q"])
-        cursor = driver.list(bucket, prefix="p", max_keys=1).next_token
+        cursor = token_of(driver.list(bucket, prefix="p", max_keys=1))
         for prefix in ("", "q", "p1"):
             with pytest.raises(InvalidCursorError):
                 driver.list(bucket, prefix=prefix, cursor=cursor)
 
     def test_cursor_is_bound_to_its_delimiter(self, driver: Driver, bucket: str) -> None:
         fill(driver, bucket, ["a/1", "b/1", "c-1"])
-        cursor = driver.list(bucket, delimiter="/", max_keys=1).next_token
+        cursor = token_of(driver.list(bucket, delimiter="/", max_keys=1))
         for delimiter in ("", "-"):
             with pytest.raises(InvalidCursorError):
                 driver.list(bucket, delimiter=delimiter, cursor=cursor)

@@ -122,11 +122,6 @@ class DataSuite(Suite):
         data[:] = b"x" * len(data)
         assert content_of(driver, bucket, KEY) == DATA
 
-    def test_data_buffer_is_let_go(self, driver: Driver, bucket: str) -> None:
-        data = bytearray(DATA)
-        driver.put(bucket, KEY, data)
-        data.clear()  # raises BufferError while somebody holds a view of it
-
     @pytest.mark.parametrize("kind", ITERABLES)
     def test_data_iterables(self, driver: Driver, bucket: str, kind: str) -> None:
         make, expected = ITERABLES[kind]

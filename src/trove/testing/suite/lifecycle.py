@@ -22,8 +22,8 @@ from ...driver import (
     VersioningDriver,
 )
 from ...errors import BucketNotFoundError, InvalidArgumentError
-from . import threads
 from .base import KEY, Suite, content_of, exists, having, honoured, keys_of, unchanged, unique_name
+from .notification import events_of
 
 EXPIRE = LifecycleRule("expire", expiration_days=2)
 MOVE = LifecycleRule("move", transition_days=2, transition_storage="COLD")
@@ -246,8 +246,7 @@ class LifecycleSuite(Suite):
         ageing.set_lifecycle(alone, [EXPIRE])
         with notifying.watch(alone) as watcher:
             self._aged(ageing, info, timedelta(days=2))
-            event = watcher.get(threads.PATIENCE)
-        assert event is not None
+            (event,) = events_of(ageing, alone, watcher)
         assert (event.type, event.key, event.info) == (EventType.DELETED, KEY, None)
 
     def test_watch_lifecycle_move(self, ageing: LifecycleDriver, alone: str) -> None:
@@ -257,6 +256,5 @@ class LifecycleSuite(Suite):
             ageing.set_lifecycle(alone, [MOVE])
         with notifying.watch(alone) as watcher:
             self._aged(ageing, info, timedelta(days=2))
-            event = watcher.get(threads.PATIENCE)
-        assert event is not None
+            (event,) = events_of(ageing, alone, watcher)
         assert (event.type, event.key) == (EventType.UPDATED, KEY)

@@ -8,7 +8,7 @@ import pytest
 
 from ...driver import Driver, ObjectIterator
 from ...errors import BucketNotFoundError
-from .base import Suite, keys_of, unique_name
+from .base import Suite, keys_of, token_of, unique_name
 
 KEYS = ("a", "a/b", "a/b/c", "a/c", "ab", "b", "b/", "b//c", "c/d", "é", "日本/語")
 
@@ -113,15 +113,15 @@ class ListSuite(Suite):
     @pytest.mark.parametrize("count", [1, 3])
     def test_list_full_last_page_has_no_token(self, driver: Driver, bucket: str, count: int) -> None:
         fill(driver, bucket, [f"key-{i}" for i in range(count)])
-        assert driver.list(bucket, max_keys=count).next_token == ""
+        assert token_of(driver.list(bucket, max_keys=count)) == ""
 
     def test_list_full_page_before_other_keys_has_no_token(self, driver: Driver, bucket: str) -> None:
         fill(driver, bucket, ["a1", "a2", "b1"])
-        assert driver.list(bucket, prefix="a", max_keys=2).next_token == ""
+        assert token_of(driver.list(bucket, prefix="a", max_keys=2)) == ""
 
     def test_list_has_a_token_when_more_follows(self, driver: Driver, bucket: str) -> None:
         fill(driver, bucket, ["a", "b", "c"])
-        token = driver.list(bucket, max_keys=2).next_token
+        token = token_of(driver.list(bucket, max_keys=2))
         assert isinstance(token, str)
         assert token
 
@@ -152,8 +152,3 @@ class ListSuite(Suite):
         page = driver.list(bucket)
         page.close()
         assert keys_of(driver.list(bucket)) == ["a", "b"]
-
-    def test_list_page_is_known_at_once(self, driver: Driver, bucket: str) -> None:
-        fill(driver, bucket, ["a", "b/c", "d"])
-        page = driver.list(bucket, delimiter="/", max_keys=2)
-        assert (list(page.prefixes), page.next_token != "") == (["b/"], True)

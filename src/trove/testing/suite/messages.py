@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-
 import pytest
 
 from ...driver import Driver
@@ -76,9 +74,3 @@ class MessageSuite(Suite):
             driver.put(bucket, "", b"")
         with pytest.raises(InvalidArgumentError):
             driver.list(bucket, cursor="forged")
-
-    def test_messages_errors_can_be_pickled(self, driver: Driver, bucket: str) -> None:
-        with pytest.raises(ObjectNotFoundError) as raised:
-            driver.head(bucket, KEY)
-        again = pickle.loads(pickle.dumps(raised.value))
-        assert (type(again), str(again)) == (type(raised.value), str(raised.value))

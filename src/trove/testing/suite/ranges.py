@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ...driver import Driver
-from ...errors import InvalidRangeError
+from ...errors import InvalidArgumentError, InvalidRangeError
 from ..objects import random_data
 from .base import KEY, Suite, content_of
 
@@ -182,5 +182,5 @@ class RangeReadSuite(Suite):
     @_specs(TYPES)
     def test_range_of_another_type(self, driver: Driver, bucket: str, spec: Any) -> None:
         driver.put(bucket, KEY, DATA)
-        with pytest.raises(InvalidRangeError):
+        with pytest.raises(InvalidArgumentError):
             driver.get(bucket, KEY, range=spec)
