@@ -29,7 +29,7 @@ def check_data(data: object) -> None:
         )
     if (
         isinstance(data, os.PathLike)
-        or _buffer(data) is not None
+        or flat(data) is not None
         or callable(getattr(data, "read", None))
         or isinstance(data, Iterable)
     ):
@@ -47,7 +47,7 @@ def blocks(data: Data, *, block_size: int = BLOCK_SIZE) -> Iterator[bytes | memo
     check_data(data)
     if isinstance(data, os.PathLike):
         return _path_blocks(data, block_size)
-    view = _buffer(data)
+    view = flat(data)
     if view is not None:
         return iter((view,))
     source: Any = data
@@ -62,6 +62,20 @@ def whole(data: Data) -> bytes:
         return data
     # Each piece is copied as it comes: an iterable may fill one buffer again for the next.
     return b"".join([bytes(block) for block in blocks(data)])
+
+
+def flat(data: object) -> memoryview | None:
+    """The bytes of a buffer as a view of one dimension, in logical order; ``None`` for anything else."""
+    source: Any = data
+    try:
+        view = memoryview(source)
+    except TypeError:
+        return None
+    try:
+        return view.cast("B")
+    except (TypeError, ValueError):
+        # Steps, several dimensions, structured items: their tobytes() is their logical order.
+        return memoryview(view.tobytes())
 
 
 def _path_blocks(path: os.PathLike[str], block_size: int) -> Iterator[bytes]:
@@ -83,22 +97,9 @@ def _file_blocks(file: SupportsRead[Any], block_size: int) -> Iterator[bytes]:
 
 def _iterable_blocks(pieces: Iterable[Any]) -> Iterator[memoryview]:
     for piece in pieces:
-        view = _buffer(piece)
+        view = flat(piece)
         if view is None:
             raise InvalidArgumentError(
                 f"data is an iterable with an item of type {type(piece).__name__}; {_FORMS}"
             )
         yield view
-
-
-def _buffer(data: Any) -> memoryview | None:
-    """A flat view of the bytes of ``data``, ``None`` when it is no buffer."""
-    try:
-        view = memoryview(data)
-    except TypeError:
-        return None
-    try:
-        return view.cast("B")
-    except (TypeError, ValueError):
-        # Steps, several dimensions, structured items: their tobytes() is their logical order.
-        return memoryview(view.tobytes())
