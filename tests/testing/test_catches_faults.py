@@ -11,7 +11,7 @@ import pytest
 from broken import FAULTS, RACES
 
 SESSIONS = 2
-SHORT = 4
+SHORT = 5
 """One fault of so many is planted always, all of them in the long form."""
 
 

@@ -163,7 +163,6 @@ class HoldsMetadataGiven(MemoryDriver):
     "test_info_etag_same_for_same_bytes",
     "test_info_etag_same_however_put",
     "test_info_etag_same_when_put_again",
-    "test_versioning_restore_keeps_etag",
 )
 class EtagByTime(MemoryDriver):
     """The etag changes with every put."""
