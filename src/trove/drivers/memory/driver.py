@@ -78,6 +78,7 @@ from .events import MemoryWatcher
 from .store import Store, utc_now
 
 RETAINED_EVENTS = 10_000
+MOST_EVENTS = 99_999_999_999
 
 
 class MemoryDriver(
@@ -106,8 +107,10 @@ class MemoryDriver(
         if parsed.user or parsed.password or parsed.host or parsed.path:
             raise InvalidDSNError("a mem:// store has no host and no path; write just mem://")
         retained = settings.get("events", str(RETAINED_EVENTS))
-        if not (retained.isascii() and retained.isdigit() and 0 < int(retained[:12]) < 10**11):
-            raise InvalidDSNError(f"events is {shown(retained)}; give how many to retain, from 1 on")
+        if not _is_number_of_events(retained):
+            raise InvalidDSNError(
+                f"events is {shown(retained)}; give how many to retain, from 1 to {MOST_EVENTS:,}"
+            )
         self._store = Store(self.name, int(retained))
 
     def close(self) -> None:
@@ -465,6 +468,12 @@ class MemoryDriver(
         moment = utc_now() if now is None else check_time("now", now)
         with store.lock:
             return lifecycle.apply(store, moment)
+
+
+def _is_number_of_events(text: str) -> bool:
+    # The length first: int() of a very long text is slow, or refused.
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_EVENTS))
+    return digits and 1 <= int(text) <= MOST_EVENTS
 
 
 def _sent(upload: Upload, part: PartInfo, bucket: str) -> bytes:
