@@ -282,27 +282,6 @@ class CopyMoves(MemoryDriver):
 
 
 @caught_by(
-    "test_copy_keeps_expiry",
-)
-class CopyForgetsExpiry(MemoryDriver):
-    """A copy of an object that expires lives for ever."""
-
-    def put(self, *args: Any, expires_at: Any = None, **options: Any) -> ObjectInfo:
-        info = super().put(*args, expires_at=expires_at, **options)
-        if expires_at is not None:
-            self.__dict__.setdefault("expiring", set()).add(args[:2])
-        return info
-
-    def copy(
-        self, src_bucket: Any, src_key: Any, dst_bucket: Any, dst_key: Any, **options: Any
-    ) -> ObjectInfo:
-        info = super().copy(src_bucket, src_key, dst_bucket, dst_key, **options)
-        if (src_bucket, src_key) in self.__dict__.get("expiring", ()):
-            return self.put(dst_bucket, dst_key, self.get(src_bucket, src_key), metadata=info.metadata)
-        return info
-
-
-@caught_by(
     "test_copy_replaces_metadata_of_the_destination",
 )
 class CopyKeepsTheOldMetadata(MemoryDriver):
@@ -324,7 +303,6 @@ class CopyKeepsTheOldMetadata(MemoryDriver):
 
 
 @caught_by(
-    "test_copy_keeps_expiry",
     "test_expires_in_another_timezone",
     "test_expires_past_hidden_from_common_prefixes",
     "test_expires_past_hidden_from_copy",
@@ -351,7 +329,6 @@ class NeverExpires(MemoryDriver):
 
 
 @caught_by(
-    "test_copy_keeps_expiry",
     "test_expires_future_object_is_there",
     "test_expires_in_another_timezone",
     "test_expires_info_of_put",

@@ -131,11 +131,6 @@ class ExpirySuite(Suite):
         # A look that came too late proves nothing.
         assert there or datetime.now(UTC) >= at
 
-    def test_copy_keeps_expiry(self, driver: Driver, bucket: str) -> None:
-        put_expiring(driver, bucket, datetime.now(UTC) + timedelta(seconds=self.LIFETIME))
-        driver.copy(bucket, KEY, bucket, "copy")
-        wait_until_gone(driver, bucket, "copy")
-
     def test_put_get_overwrite_drops_expiry(self, driver: Driver, bucket: str) -> None:
         put_expiring(driver, bucket, datetime.now(UTC) + timedelta(seconds=self.LIFETIME), "witness")
         put_expiring(driver, bucket, datetime.now(UTC) + timedelta(seconds=self.LIFETIME))
