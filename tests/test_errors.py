@@ -93,15 +93,16 @@ def test_errors_travel_whole(kind: type[TroveError], travel: Any) -> None:
     error.extra = ["more"]
     if isinstance(error, OSError):
         error.errno, error.strerror = errno.EIO, "what the system said"
+    arrived: Any
     if isinstance(travel, str):
         arrived = getattr(copy, travel)(error)
     else:
         arrived = pickle.loads(pickle.dumps(error, travel))
-    assert type(arrived) is kind
-    assert str(arrived) == "what happened"
     assert (arrived.bucket, arrived.key, arrived.extra) == ("b", "k", ["more"])
     if isinstance(error, OSError):
         assert (arrived.errno, arrived.strerror) == (errno.EIO, "what the system said")
+    assert type(arrived) is kind
+    assert str(arrived) == "what happened"
 
 
 def test_a_subclass_of_a_user_travels_too() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -24,7 +24,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+def installed(monkeypatch: pytest.MonkeyPatch) -> Install:
     """Makes entry points be what is installed; gives the groups that are asked for, as they are."""
 
     def install(**points: str) -> list[str]:

@@ -10,7 +10,7 @@ import trove
 DSNS = {"memory": "mem://", "local": "file://{folder}?durability=relaxed"}
 
 
-@pytest.fixture(params=DSNS.values(), ids=DSNS)
+@pytest.fixture(params=DSNS.values(), ids=list(DSNS))
 def each_driver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[trove.Driver]:
     """One driver after the other, open on an empty store."""
     dsn: str = request.param.format(folder=tmp_path / "store")

@@ -193,10 +193,12 @@ def test_failing_call_leaves_the_store_as_it_was(
 
 
 def test_crash_while_creating_a_bucket(made_in: Callable[[int, str], tuple[LocalDriver, Path]]) -> None:
+    seen = set()
     for number in range(1, 100):
         driver, _ = made_in(number, "full")
         name = "%odd"
         died = faults.dies_at(number, lambda driver=driver, name=name: driver.create_bucket(name))  # type: ignore[misc]
+        seen.add((died, len(driver.list_buckets())))
         with suppress(BucketExistsError):
             driver.create_bucket(name)
         assert [bucket.name for bucket in driver.list_buckets()] == [name, "b"]
@@ -204,15 +206,20 @@ def test_crash_while_creating_a_bucket(made_in: Callable[[int, str], tuple[Local
         driver.close()
         if not died:
             break
+    else:
+        pytest.fail("the operation never came to its end")
+    assert seen == {(True, 1), (True, 2), (False, 2)}
 
 
 def test_crash_while_deleting_a_bucket(made_in: Callable[[int, str], tuple[LocalDriver, Path]]) -> None:
+    seen = set()
     for number in range(1, 100):
         driver, root = made_in(number, "full")
         driver.create_bucket("c")
         driver.put("c", "d/k", b"x", metadata={"a": "b"})
         driver.delete("c", "d/k")
         died = faults.dies_at(number, lambda driver=driver: driver.delete_bucket("c"))  # type: ignore[misc]
+        seen.add((died, len(driver.list_buckets())))
         try:
             driver.delete_bucket("c")
         except BucketNotFoundError:
@@ -223,6 +230,9 @@ def test_crash_while_deleting_a_bucket(made_in: Callable[[int, str], tuple[Local
         driver.close()
         if not died:
             break
+    else:
+        pytest.fail("the operation never came to its end")
+    assert seen == {(True, 2), (True, 1), (False, 1)}
 
 
 def test_left_over_temporary_is_removed_and_a_held_one_is_not(opener: Opener, root: Path) -> None:

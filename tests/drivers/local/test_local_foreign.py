@@ -231,12 +231,10 @@ def test_flipped_bit_in_a_sidecar_is_found(driver: LocalDriver, root: Path) -> N
     driver.put("b", "k", b"old", metadata={"author": "alice"})
     path = sidecar(root)
     whole = path.read_bytes()
-    for at in range(len(whole) - 1):
+    for at in range(len(whole)):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-        try:
-            assert driver.head("b", "k").metadata == {"author": "alice"}
-        except CorruptStoreError:
-            continue
+        with pytest.raises(CorruptStoreError):
+            driver.head("b", "k")
 
 
 def test_sidecar_of_another_key_is_refused(driver: LocalDriver, root: Path) -> None:
