@@ -95,7 +95,7 @@ AUTHORS = [
     "drivers",
     "parse_dsn",
 ]
-ERRORS = [name for name in errors.__all__ if name != "shown"]
+ERRORS = errors.__all__
 
 
 @pytest.mark.parametrize("name", [*CONTRACT, *ERRORS, "open", "__version__"])

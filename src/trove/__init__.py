@@ -21,6 +21,7 @@ from typing import Any
 if sys.platform == "win32":
     raise ImportError("Trove does not run on Windows; use it on Linux or macOS, or in WSL")
 
+from . import errors
 from .driver import (
     DSN,
     BucketInfo,
@@ -49,90 +50,39 @@ from .driver import (
 from .driver import drivers as _drivers
 from .driver import lookup as _lookup
 from .driver import parse_dsn as _parse_dsn
-from .errors import (
-    BucketExistsError,
-    BucketNotEmptyError,
-    BucketNotFoundError,
-    ChecksumMismatchError,
-    CorruptStoreError,
-    DriverClosedError,
-    EventsLostError,
-    InvalidArgumentError,
-    InvalidBucketNameError,
-    InvalidCursorError,
-    InvalidDSNError,
-    InvalidKeyError,
-    InvalidPartError,
-    InvalidRangeError,
-    NotFoundError,
-    ObjectNotFoundError,
-    PreconditionFailedError,
-    QuotaExceededError,
-    RecordNotFoundError,
-    StorageFullError,
-    StorageIOError,
-    TroveError,
-    UnknownDriverError,
-    UnsupportedOptionError,
-    UploadNotFoundError,
-    VersionNotFoundError,
-)
+from .errors import *
+from .errors import UnknownDriverError
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "BucketExistsError",
     "BucketInfo",
-    "BucketNotEmptyError",
-    "BucketNotFoundError",
-    "ChecksumMismatchError",
-    "CorruptStoreError",
     "DSN",
     "Driver",
-    "DriverClosedError",
     "EventType",
-    "EventsLostError",
-    "InvalidArgumentError",
-    "InvalidBucketNameError",
-    "InvalidCursorError",
-    "InvalidDSNError",
-    "InvalidKeyError",
-    "InvalidPartError",
-    "InvalidRangeError",
     "LifecycleDriver",
     "LifecycleReport",
     "LifecycleRule",
     "MultipartDriver",
-    "NotFoundError",
     "NotificationDriver",
     "ObjectEvent",
     "ObjectInfo",
     "ObjectIterator",
-    "ObjectNotFoundError",
     "ObjectReader",
     "ObjectRef",
     "PartInfo",
-    "PreconditionFailedError",
     "PresignDriver",
-    "QuotaExceededError",
     "RangeDriver",
-    "RecordNotFoundError",
     "ServerCopyDriver",
-    "StorageFullError",
-    "StorageIOError",
-    "TroveError",
-    "UnknownDriverError",
-    "UnsupportedOptionError",
     "UploadInfo",
-    "UploadNotFoundError",
     "VersionInfo",
-    "VersionNotFoundError",
     "VersioningDriver",
     "Watcher",
     "__version__",
     "capabilities",
     "open",
 ]
+__all__ += errors.__all__
 
 
 def open(dsn: str, **options: Any) -> Driver:

@@ -37,7 +37,6 @@ __all__ = [
     "UnsupportedOptionError",
     "UploadNotFoundError",
     "VersionNotFoundError",
-    "shown",
 ]
 
 _SHOWN_CHARACTERS = 80

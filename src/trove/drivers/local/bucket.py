@@ -11,17 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from ...driver import (
-    Attributes,
-    BucketNotFoundError,
-    Conditions,
-    CorruptStoreError,
-    ObjectInfo,
-    StorageIOError,
-    guess_content_type,
-)
-from ...driver.options import UNCONDITIONAL
-from ...errors import shown
+from ...driver import UNCONDITIONAL, Attributes, Conditions, ObjectInfo, guess_content_type
+from ...errors import BucketNotFoundError, CorruptStoreError, StorageIOError, shown
 from .datafile import DataFile
 from .folder import Folder
 from .locks import locked
@@ -196,7 +187,7 @@ class Bucket:
         """Make the staged file the object ``key``; its info. Raises PreconditionFailedError."""
         names = key_path(key)
         with self.writing() as folder:
-            if conditions is not UNCONDITIONAL:
+            if conditions != UNCONDITIONAL:
                 current = self.info(folder, key)
                 conditions.check(self.name, key, current.etag if current else None)
             status = self._status(folder, names)

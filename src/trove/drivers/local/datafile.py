@@ -7,7 +7,7 @@ import io
 import os
 from typing import TYPE_CHECKING
 
-from ...driver import StorageIOError
+from ...errors import StorageIOError
 from ..etag import ContentHash
 
 if TYPE_CHECKING:

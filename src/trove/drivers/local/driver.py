@@ -11,24 +11,19 @@ from datetime import datetime
 from typing import Any
 
 from ...driver import (
+    DEFAULT_MAX_KEYS,
     DSN,
     BucketInfo,
     ByteRange,
     Data,
     Handles,
-    InvalidArgumentError,
-    InvalidDSNError,
     ObjectInfo,
     ObjectIterator,
-    ObjectNotFoundError,
     ObjectReader,
     ObjectRef,
     RangeDriver,
     RangeSpec,
     ServerCopyDriver,
-    StorageIOError,
-    UnsupportedOptionError,
-    VersionNotFoundError,
     blocks,
     check_bucket,
     check_data,
@@ -45,8 +40,16 @@ from ...driver import (
     list_page,
     parse_dsn,
 )
-from ...driver.options import DEFAULT_MAX_KEYS
-from ...errors import DriverClosedError, shown
+from ...errors import (
+    DriverClosedError,
+    InvalidArgumentError,
+    InvalidDSNError,
+    ObjectNotFoundError,
+    StorageIOError,
+    UnsupportedOptionError,
+    VersionNotFoundError,
+    shown,
+)
 from ..etag import ContentHash
 from .bucket import Bucket, Found
 from .datafile import copy_bytes

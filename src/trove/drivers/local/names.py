@@ -20,7 +20,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from ...driver import InvalidArgumentError, check_bucket
+from ...driver import check_bucket
+from ...errors import InvalidArgumentError
 
 OWN_FOLDER = b".trove"
 """The folder in the root that holds what is the driver's and not the user's."""

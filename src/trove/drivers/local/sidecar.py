@@ -21,15 +21,8 @@ from typing import Any
 
 import xxhash
 
-from ...driver import (
-    Attributes,
-    CorruptStoreError,
-    ObjectInfo,
-    check_mapping,
-    check_text,
-    check_time,
-)
-from ...errors import shown
+from ...driver import Attributes, ObjectInfo, check_mapping, check_text, check_time
+from ...errors import CorruptStoreError, shown
 from .folder import Folder
 from .staging import Staging
 

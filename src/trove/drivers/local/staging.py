@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import Self
 
-from ...driver import StorageIOError
+from ...errors import StorageIOError
 from .folder import Folder
 from .locks import hold, is_ours, let_go, unlock
 

@@ -10,16 +10,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from ...driver import (
-    BucketExistsError,
-    BucketInfo,
-    BucketNotEmptyError,
-    CorruptStoreError,
-    StorageIOError,
-    check_bucket,
-    check_time,
-)
-from ...errors import shown
+from ...driver import BucketInfo, check_bucket, check_time
+from ...errors import BucketExistsError, BucketNotEmptyError, CorruptStoreError, StorageIOError, shown
 from .bucket import Bucket, Layout
 from .folder import Folder, medium
 from .locks import locked

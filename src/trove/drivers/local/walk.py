@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import NamedTuple
 
-from ...driver.options import MAX_KEY_BYTES
+from ...driver import MAX_KEY_BYTES
 from .folder import Folder
 from .names import CONTINUED, DISPLACED, component_of, folder_path, fragment_of
 

@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Any, Unpack
 
 from ...driver import (
+    DEFAULT_MAX_KEYS,
+    UNCONDITIONAL,
     BucketInfo,
     ByteRange,
-    Conditions,
     Data,
     EventType,
     LifecycleDriver,
@@ -58,7 +59,6 @@ from ...driver import (
     parse_dsn,
     whole,
 )
-from ...driver.options import DEFAULT_MAX_KEYS
 from ...errors import (
     BucketExistsError,
     BucketNotEmptyError,
@@ -243,7 +243,7 @@ class MemoryDriver(
             source = store.version(src_bucket, src_key, None)
             attributes = copied(source.info, source.expires_at, metadata)
             return store.write(
-                dst_bucket, dst_key, content_of(source), source.info.etag, attributes, Conditions()
+                dst_bucket, dst_key, content_of(source), source.info.etag, attributes, UNCONDITIONAL
             )
 
     def get_range(self, bucket: str, key: str, offset: int, length: int) -> ObjectReader:
@@ -350,7 +350,7 @@ class MemoryDriver(
             # An expiry that is over would take the restored object away at once.
             expires_at = None if source.due(utc_now()) else source.expires_at
             attributes = copied(source.info, expires_at, None)
-            return store.write(bucket, key, content_of(source), source.info.etag, attributes, Conditions())
+            return store.write(bucket, key, content_of(source), source.info.etag, attributes, UNCONDITIONAL)
 
     # Multipart uploads.
 

@@ -6,12 +6,7 @@ import threading
 from datetime import UTC, datetime
 
 from ...driver import Attributes, Conditions, Handles, ObjectInfo
-from ...errors import (
-    BucketNotFoundError,
-    DriverClosedError,
-    ObjectNotFoundError,
-    VersionNotFoundError,
-)
+from ...errors import BucketNotFoundError, DriverClosedError, ObjectNotFoundError, VersionNotFoundError
 from .bucket import Bucket, Version
 from .events import EventLog
 
