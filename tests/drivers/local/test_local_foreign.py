@@ -50,6 +50,36 @@ def test_foreign_file_is_an_object(driver: LocalDriver, root: Path) -> None:
     assert not path.parent.exists()
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "%_",
+        "%_%=",
+        "%+",
+        "%2e",
+        "%25%+/x",
+        "n" * 240 + "%+/%_",
+        "n" * 240 + "%+/%2E%+",
+        "a%+/b",
+        "/".join(["d" * 200] * 6),
+    ],
+    ids=lambda path: path[-12:],
+)
+def test_foreign_file_with_the_path_of_no_key_is_not_listed(
+    driver: LocalDriver, root: Path, path: str
+) -> None:
+    driver.put("b", "k", b"x")
+    file = root / "b" / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"foreign")
+    assert keys(driver) == ["k"]
+    assert driver.list("b", delimiter="/").prefixes == []
+    driver.delete("b", "k")
+    with pytest.raises(BucketNotEmptyError, match="no objects"):
+        driver.delete_bucket("b")
+    assert file.read_bytes() == b"foreign"
+
+
 def test_foreign_edit_makes_an_object_without_metadata(driver: LocalDriver, root: Path) -> None:
     driver.put("b", "k.txt", b"mine", content_type="x/y", metadata={"a": "b"})
     (root / "b" / "k.txt").write_bytes(b"edited")

@@ -18,8 +18,54 @@ CHARACTERS = st.one_of(
     st.sampled_from("%/._+=2E5aA~ \n"),
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
 )
+# Components that fill a piece (240 bytes when escaped) but for a few bytes, or by a few too many, and then
+# go on with what is special when it is alone.
+FILLERS = st.sampled_from(["x", "%", ".", "é", "\u8a9e", "\U0001f600"])
+TAILS = st.text(st.sampled_from("./%_2E5+=xé"), max_size=8)
+
+
+def filled(filler: str, pieces: int, off: int, between: str, tail: str) -> str:
+    """``filler`` often enough for so many pieces, but for ``off`` characters; then the rest."""
+    width = 3 if filler == "%" else len(filler.encode())
+    text = filler * max(0, pieces * 240 // width - off - len(between)) + between + tail
+    return text.encode()[:1024].decode(errors="ignore")
+
+
+LONG_KEYS = st.builds(
+    lambda head, *rest: head + filled(*rest),
+    st.sampled_from(["", "a/", "/", "../"]),
+    FILLERS,
+    st.integers(1, 3),
+    st.integers(-2, 3),
+    TAILS,
+    TAILS,
+)
+# Components that fill a piece (240 bytes when escaped) but for a few bytes, or by a few too many, and then
+# go on with what is special when it is alone.
+FILLERS = st.sampled_from(["x", "%", ".", "é", "\u8a9e", "\U0001f600"])
+TAILS = st.text(st.sampled_from("./%_2E5+=xé"), max_size=8)
+
+
+def filled(filler: str, pieces: int, off: int, between: str, tail: str) -> str:
+    """``filler`` often enough for so many pieces, but for ``off`` characters; then the rest."""
+    width = 3 if filler == "%" else len(filler.encode())
+    text = filler * max(0, pieces * 240 // width - off - len(between)) + between + tail
+    return text.encode()[:1024].decode(errors="ignore")
+
+
+LONG_KEYS = st.builds(
+    lambda head, *rest: head + filled(*rest),
+    st.sampled_from(["", "a/", "/", "../"]),
+    FILLERS,
+    st.integers(1, 3),
+    st.integers(-2, 3),
+    TAILS,
+    TAILS,
+)
 KEYS = st.one_of(
     st.text(CHARACTERS, min_size=1, max_size=40),
+    LONG_KEYS,
+    LONG_KEYS,
     st.tuples(st.text(CHARACTERS, min_size=1, max_size=4), st.integers(1, 1024)).map(
         lambda drawn: (drawn[0] * drawn[1]).encode()[:1024].decode(errors="ignore")
     ),
@@ -45,6 +91,9 @@ def key_of(path: list[bytes]) -> str | None:
 @example("\U0001f600" * 256)
 @example("x" * 240)
 @example("x" * 241)
+@example("x" * 240 + ".")
+@example("x" * 240 + "../a")
+@example("%" * 80 + "../")
 def test_path_round_trip(key: str) -> None:
     assert key_of(key_path(key)) == key
 
@@ -52,6 +101,9 @@ def test_path_round_trip(key: str) -> None:
 @given(KEYS)
 @example("%" * 1024)
 @example("\U0001f600" * 256)
+@example("x" * 240 + ".")
+@example("x" * 240 + "../a")
+@example("." * 242)
 def test_path_holds_only_names_that_a_file_system_takes(key: str) -> None:
     for name in key_path(key):
         assert 1 <= len(name) <= 255 - len(DISPLACED)
@@ -65,6 +117,10 @@ def test_path_holds_only_names_that_a_file_system_takes(key: str) -> None:
 @example("a%=", "a")
 @example("%2E", ".")
 @example("a//b", "a/%_/b")
+@example("y" * 240 + "./z", "y" * 240 + "z")
+@example("y" * 240 + ".", "y" * 240 + "%2E")
+@example("y" * 240 + "./z", "y" * 240 + "z")
+@example("y" * 240 + ".", "y" * 240 + "%2E")
 def test_path_of_two_keys_differs(one: str, other: str) -> None:
     if one != other:
         assert key_path(one) != key_path(other)
@@ -89,6 +145,28 @@ def test_long_component_cut_elsewhere_is_of_no_key() -> None:
     assert component_of([first, second]) == "x" * 300
     assert component_of([first[1:], b"x" + second]) is None
     assert component_of([b"x" * 300]) is None
+
+
+@pytest.mark.parametrize("last", [b"", b".", b"..", b"%_", b"%2e", b"%2E%+", b"%2E."])
+def test_last_piece_that_no_key_has(last: bytes) -> None:
+    assert component_of([b"x" * 240 + b"%+", last]) is None
+
+
+@pytest.mark.parametrize("rest", [".", "..", "%", "...", "é"])
+def test_last_piece_is_no_special_name(rest: str) -> None:
+    first, last = component_names("x" * 240 + rest)
+    assert (first, last) == (b"x" * 240 + b"%+", component_names(rest)[0])
+
+
+@pytest.mark.parametrize("last", [b"", b".", b"..", b"%_", b"%2e", b"%2E%+", b"%2E."])
+def test_last_piece_that_no_key_has(last: bytes) -> None:
+    assert component_of([b"x" * 240 + b"%+", last]) is None
+
+
+@pytest.mark.parametrize("rest", [".", "..", "%", "...", "é"])
+def test_last_piece_is_no_special_name(rest: str) -> None:
+    first, last = component_names("x" * 240 + rest)
+    assert (first, last) == (b"x" * 240 + b"%+", component_names(rest)[0])
 
 
 BUCKETS = st.one_of(

@@ -6,7 +6,8 @@ A key is split at its ``/``; each component is one name, itself where it can be:
 ``%``                       ``%25``
 the components ``.``, ``..``  ``%2E``, ``%2E%2E``
 an empty component          ``%_``
-a name over 240 bytes       nested folders, every piece but the last ending with ``%+``
+a name over 240 bytes       nested folders, every piece but the last ending with ``%+``;
+                            a last piece ``.`` or ``..`` is escaped as the components are
 a file whose key is also    its name with ``%=`` behind (it is *displaced*)
 another key's folder
 ==========================  ==============================================================
@@ -18,7 +19,7 @@ belongs to no object. No name is over 242 bytes, ``.``, ``..`` or empty, or hold
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from ...driver import check_bucket
 from ...errors import InvalidArgumentError
@@ -29,6 +30,7 @@ OWN_FOLDER = b".trove"
 CONTINUED = b"%+"
 DISPLACED = b"%="
 PIECE_BYTES = 240
+_MOST_BYTES = 4  # that one character can take, escaped or not
 _SPECIAL = {"": "%_", ".": "%2E", "..": "%2E%2E"}
 _FROM_SPECIAL = {escaped: component for component, escaped in _SPECIAL.items()}
 
@@ -45,10 +47,8 @@ def folder_path(prefix: str) -> list[bytes]:
 
 def component_names(component: str) -> list[bytes]:
     """The names for one component of a key: one, or several nested ones when it is long."""
-    escaped = _escaped(component).encode()
-    if len(escaped) <= PIECE_BYTES:
-        return [escaped]
-    return list(_pieces(component))
+    *continued, last = _pieces(component)
+    return [*(_escaped(piece).encode() + CONTINUED for piece in continued), _escaped(last).encode()]
 
 
 def component_of(names: Iterable[bytes]) -> str | None:
@@ -62,15 +62,13 @@ def component_of(names: Iterable[bytes]) -> str | None:
 
 def fragment_of(names: Iterable[bytes]) -> str | None:
     """The text that ``names`` spell, whether or not it ends there; ``None`` when they can't be ours."""
-    try:
-        escaped = b"".join(name.removesuffix(CONTINUED) for name in names).decode()
-    except UnicodeDecodeError:
-        return None
-    special = _FROM_SPECIAL.get(escaped)
-    if special is not None:
-        return special
-    text = escaped.replace("%25", "%")
-    return text if _escaped(text) == escaped else None
+    fragment = ""
+    for name in names:
+        piece = _unescaped(name.removesuffix(CONTINUED))
+        if piece is None:
+            return None
+        fragment += piece
+    return fragment
 
 
 def bucket_folder(bucket: str) -> bytes:
@@ -96,18 +94,33 @@ def plain_bucket(folder: bytes) -> str | None:
         return None
 
 
-def _escaped(component: str) -> str:
-    special = _SPECIAL.get(component)
-    return component.replace("%", "%25") if special is None else special
+def _escaped(piece: str) -> str:
+    special = _SPECIAL.get(piece)
+    return piece.replace("%", "%25") if special is None else special
 
 
-def _pieces(component: str) -> Iterator[bytes]:
+def _unescaped(name: bytes) -> str | None:
+    """The text that :func:`_escaped` made ``name`` of, ``None`` when there is none."""
+    try:
+        escaped = name.decode()
+    except UnicodeDecodeError:
+        return None
+    piece = _FROM_SPECIAL.get(escaped)
+    if piece is None:
+        piece = escaped.replace("%25", "%")
+    return piece if _escaped(piece) == escaped else None
+
+
+def _pieces(component: str) -> list[str]:
+    """``component`` cut so that no piece is over ``PIECE_BYTES`` when it is escaped."""
+    if len(component) * _MOST_BYTES <= PIECE_BYTES:
+        return [component]
     # Each piece takes as many whole characters as fit, so that there is one way to cut only.
-    piece = bytearray()
-    for character in component:
-        token = b"%25" if character == "%" else character.encode()
-        if len(piece) + len(token) > PIECE_BYTES:
-            yield bytes(piece) + CONTINUED
-            piece.clear()
-        piece += token
-    yield bytes(piece)
+    pieces, start, size = [], 0, 0
+    for at, character in enumerate(component):
+        width = 3 if character == "%" else len(character.encode())
+        if size + width > PIECE_BYTES:
+            pieces.append(component[start:at])
+            start, size = at, 0
+        size += width
+    return [*pieces, component[start:]]

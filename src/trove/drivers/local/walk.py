@@ -81,7 +81,8 @@ class Walk:
                 item = self._file(place, name)
             else:
                 continue
-            if item is not None and len(item[0].encode()) <= MAX_KEY_BYTES and self._wanted(item[0]):
+            # Other programs can make paths that would be of a key that is too long, or empty.
+            if item is not None and 1 <= len(item[0].encode()) <= MAX_KEY_BYTES and self._wanted(item[0]):
                 heapq.heappush(self._heap, item)
 
     def _folder(self, place: _Place, name: bytes) -> _Item | None:
