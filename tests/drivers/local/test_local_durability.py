@@ -1,5 +1,6 @@
 """What is flushed, and in which order."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Any
 import faults
 import pytest
 
-from trove import InvalidDSNError
+from trove import InvalidDSNError, StorageIOError
 from trove.drivers import LocalDriver
+from trove.drivers.local import folder
 
 Opener = Callable[..., LocalDriver]
 
@@ -63,6 +65,79 @@ def test_full_flushes_in_the_order_that_the_commit_needs(opener: Opener, root: P
         "move k",
         "fsync b/d",
     ]
+
+
+def test_full_flushes_once_the_folders_that_others_may_not_have(
+    opener: Opener, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a process that died after it made them, or one with another durability."""
+    maker = opener("relaxed")
+    maker.create_bucket("b")
+    maker.put("b", "d/e/first", b"x")
+    driver = opener("full")
+    monkeypatch.setattr(folder, "_settled", set())
+    steps = recorded(lambda: driver.put("b", "d/e/first", b"x"), root)
+    assert steps == [
+        "utime",
+        "fsync temporary",
+        "fsync .",  # the name of the bucket
+        "fsync b",
+        "fsync b/d",
+        "fsync .trove/meta",
+        "fsync .trove/meta/b",
+        "fsync temporary",
+        "move sidecar",
+        "fsync shelf",
+        "move first",
+        "fsync b/d/e",
+        "unlink",  # the second name of the old file
+    ]
+    steps = recorded(lambda: driver.put("b", "d/e/first", b"y"), root)
+    assert [step for step in steps if step.startswith("fsync")] == [
+        "fsync temporary",
+        "fsync temporary",
+        "fsync shelf",
+        "fsync b/d/e",
+    ]
+
+
+def test_full_flushes_once_the_folders_of_a_store_that_it_finds(
+    opener: Opener, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opener("relaxed")
+    monkeypatch.setattr(folder, "_settled", set())
+    assert recorded(lambda: opener("full"), root) == ["fsync ..", "fsync .", *["fsync .trove"] * 4]
+    assert recorded(lambda: opener("full"), root) == []
+
+
+def test_folder_made_again_is_flushed_again(opener: Opener, root: Path) -> None:
+    driver = opener("full")
+    driver.create_bucket("b")
+    driver.put("b", "first", b"x")
+    for _ in range(3):
+        steps = recorded(lambda: driver.put("b", "d/k", b"x"), root)
+        assert steps.index("fsync b") == steps.index("mkdir d") + 1
+        driver.delete("b", "d/k")
+
+
+def test_folder_whose_flush_failed_is_flushed_by_the_next_put(opener: Opener, root: Path) -> None:
+    driver = opener("full")
+    driver.create_bucket("b")
+    driver.put("b", "k", b"x")
+    (root / "b" / "d").mkdir()
+    (root / "b" / "d" / "other").write_bytes(b"x")
+    flush = os.fsync
+
+    def failing(fd: int) -> None:
+        if os.readlink(f"/proc/self/fd/{fd}") == str(root / "b"):
+            raise OSError(errno.EIO, "not now")
+        flush(fd)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", failing)
+        with pytest.raises(StorageIOError):
+            driver.put("b", "d/k", b"x")
+    assert "fsync b" in recorded(lambda: driver.put("b", "d/k", b"x"), root)
 
 
 def test_full_flushes_a_deletion_before_its_sidecar_goes(opener: Opener, root: Path) -> None:

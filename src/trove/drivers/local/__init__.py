@@ -1,30 +1,29 @@
 """LocalDriver: a folder of plain files as an object store, ``file:///path`` or ``local://./relative``.
 
-**What is where.** The object ``key`` of ``bucket`` is the file ``root/bucket/key``, holding the user's bytes
-and nothing else; keys that no path can carry are escaped (:mod:`.names`). Everything of the driver's own is
-in ``root/.trove``: ``format``, ``tmp/`` (:mod:`.staging`), ``meta/`` (:mod:`.sidecar`), ``locks/``
-(:mod:`.locks`) and ``buckets/``, the names and times of creation. A bucket whose name would clash
-(``.trove``, or one that begins with ``%``) has the folder ``%`` + SHA-256 of its name.
+``docs/local-files.md`` describes the files: what is where, the escapes of names, what other programs may do.
+For who changes this code:
 
-**Other programs** may read everything, and write too: a folder in the root is a bucket, and a regular file in
-it whose path is that of a key is an object, with an etag made from its bytes, a guessed content type and its
-modification time. An object that another program wrote over is such an object as well. Symbolic links, FIFOs
-and the like are no objects; nothing below the root is reached through a symbolic link (:mod:`.folder`).
+**The order of a write.** Data goes to a temporary file, which gets a modification time that the object's file
+never had. Under the bucket's lock the conditions are checked; then the sidecar is replaced by one that
+describes both the old file and the new one; then the file is moved to its place, which is the commit. A
+reader takes no lock: it opens the file and picks the entry that has its size and time, so at any instant it
+finds the whole old object or the whole new one. Flushes come in the same order. A deletion goes the other
+way: the file, its folder's flush, then the sidecar, so that no file comes back without its expiry.
 
-**A write** goes to a temporary file, whose modification time is set to an instant that the object's file
-never had. Under the bucket's lock its conditions are checked, then the sidecar is replaced by one that
-describes both the old file and the new one, then the file is moved to its place: this is the commit. A reader
-takes no lock; it opens the file and picks the entry that has its size and time. So readers, and whoever comes
-after a crash at any point, meet the whole old object or the whole new one. With ``durability=full`` data,
-sidecar and each folder that has a new name are flushed in this order; when a flush fails, the put has failed
-and the old object is put back (where the file system has no hard links, the new one may stay).
+**Assumptions.** Rename is atomic, ``flock`` works between the processes that write, modification times are
+kept, and names that differ are different files. The last two are checked.
 
-**Expired objects** are hidden at their instant. Their files go when the key is written or deleted, or the
-bucket is deleted.
-
-**Assumptions**: rename is atomic, ``flock`` works between the processes that write, and modification times
-are kept. A file system that takes two different names for the same (by case, or by Unicode normal form) is
-refused.
+========================================  ==============================================================
+:mod:`.driver`                            the calls, their arguments checked
+:mod:`.store`                             the root, its buckets, the driver's own folder
+:mod:`.bucket`                            finding, replacing and removing the objects of one bucket
+:mod:`.names`                             keys as paths, and back
+:mod:`.walk`                              keys in order, reading as few folders as a page needs
+:mod:`.sidecar`                           metadata, and which data file it belongs to
+:mod:`.staging`                           temporary files, and what dead processes left
+:mod:`.datafile`                          the bytes of an object as a file
+:mod:`.folder`, :mod:`.locks`             system calls: no link followed, no lock lost in a fork
+========================================  ==============================================================
 """
 
 from .driver import LocalDriver

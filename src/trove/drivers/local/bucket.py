@@ -187,6 +187,8 @@ class Bucket:
         """Make the staged file the object ``key``; its info. Raises PreconditionFailedError."""
         names = key_path(key)
         with self.writing() as folder:
+            if self._durable:
+                self._layout.root.settle(folder)
             if conditions != UNCONDITIONAL:
                 current = self.info(folder, key)
                 conditions.check(self.name, key, current.etag if current else None)

@@ -17,6 +17,10 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_FOLDER = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO})
 
+_MOST_SETTLED = 100_000
+_settled: set[tuple[int, int]] = set()
+"""The folders, by device and inode, whose names this process has put on the medium."""
+
 
 @contextmanager
 def medium(doing: str, *, bucket: str | None = None, key: str | None = None) -> Iterator[None]:
@@ -83,18 +87,46 @@ class Folder:
         return folder
 
     def make(self, name: bytes, *, durable: bool) -> Folder:
-        """The folder ``name``, made if it is missing. Fails where something else has the name."""
-        found = self.folder(name)
-        if found is not None:
-            return found
-        with suppress(FileExistsError):
-            os.mkdir(name, dir_fd=self._fd)
-            if durable:
-                self.sync()
-        return Folder(os.open(name, _FOLDER, dir_fd=self._fd))
+        """The folder ``name``, made if it is missing. Fails where something else has the name.
+
+        If ``durable``, its name is on the medium then, whoever made it.
+        """
+        folder = self.folder(name)
+        if folder is None:
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=self._fd)
+            folder = Folder(os.open(name, _FOLDER, dir_fd=self._fd))
+            _settled.discard(folder._identity())
+        if durable:
+            try:
+                self.settle(folder)
+            except BaseException:
+                folder.close()
+                raise
+        return folder
+
+    def settle(self, folder: Folder) -> None:
+        """Put the name of ``folder``, which is in this one, on the medium, unless that was done before.
+
+        A process that died, or one that does not flush, may have made it and left that undone.
+        """
+        identity = folder._identity()
+        if identity not in _settled:
+            self.sync()
+            if len(_settled) >= _MOST_SETTLED:
+                _settled.clear()
+            _settled.add(identity)
+
+    def _identity(self) -> tuple[int, int]:
+        status = os.fstat(self._fd)
+        return status.st_dev, status.st_ino
 
     def remove_folder(self, name: bytes) -> bool:
         """Remove the folder ``name`` if it is empty; whether it is gone."""
+        status = self.stat(name)
+        if status is not None:
+            # The next folder made may get its number.
+            _settled.discard((status.st_dev, status.st_ino))
         try:
             os.rmdir(name, dir_fd=self._fd)
         except FileNotFoundError:

@@ -170,16 +170,15 @@ def _read(folder: Folder, name: bytes) -> bytes | None:
 
 def _make_root(path: str, *, durable: bool) -> None:
     """Make the folder ``path`` and those above it that are missing."""
-    if os.path.isdir(path):
-        return
-    above = os.path.dirname(path)
-    if above != path:
+    above, name = os.path.split(path)
+    if not os.path.isdir(path):
         _make_root(above, durable=durable)
-    with suppress(FileExistsError):
-        os.mkdir(path)
-        if durable:
-            with Folder.at(above) as folder:
-                folder.sync()
+        with Folder.at(above) as parent:
+            parent.make(os.fsencode(name), durable=durable).close()
+    elif durable and name:
+        # A folder that may not be read was not made by this user.
+        with suppress(PermissionError), Folder.at(above) as parent, Folder.at(path) as folder:
+            parent.settle(folder)
 
 
 def _check_names(folder: Folder, path: str) -> None:
