@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 import trove
-from trove.cli.failure import Exit, exit_code, message, without_secrets
+from trove.cli.failure import Exit, exit_code, message
+from trove.cli.secrets import without_secrets
 from trove.driver import Driver
 from trove.drivers.local import LocalDriver
 from trove.errors import (

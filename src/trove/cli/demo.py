@@ -23,9 +23,9 @@ from ..driver import Driver, VersioningDriver, lookup, parse_dsn
 from ..errors import InvalidArgumentError, UnknownDriverError
 from . import output
 from .buckets import empty_bucket
-from .failure import keep_secret
 from .local import left_out_text, walk
 from .progress import Progress
+from .secrets import keep_secret
 from .steps import Demo, Step
 
 # The best embedded driver first.

@@ -8,7 +8,8 @@ from ..driver import capabilities, lookup, parse_dsn
 from ..driver import drivers as registered
 from ..errors import InvalidArgumentError, TroveError
 from . import output
-from .failure import Exit, keep_secret, message
+from .failure import Exit, message
+from .secrets import keep_secret
 
 
 @click.command()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import signal
 import sys
 import traceback
@@ -15,8 +14,6 @@ from types import FrameType
 
 import click
 
-from ..driver import DSN
-from ..driver.dsn import SENSITIVE_NAMES
 from ..errors import (
     BucketExistsError,
     BucketNotEmptyError,
@@ -35,6 +32,7 @@ from ..errors import (
     shown,
 )
 from .output import flush, printable
+from .secrets import without_secrets
 
 
 class Exit(IntEnum):
@@ -142,29 +140,6 @@ def _os_error_text(error: OSError) -> str:
     if isinstance(error, (FileExistsError, IsADirectoryError, NotADirectoryError)):
         return f"{what}; choose another path, or move it out of the way"
     return f"{what}; check the path, its permissions and the disk"
-
-
-# Secrets.
-
-_PASSWORD = re.compile(r"(://[^\s:/@#\[]*:)[^\s#]*@")
-_SECRET_PARAMETER = re.compile(rf"([?&][^=&#\s]*(?:{SENSITIVE_NAMES})[^=&#\s]*=)[^&#\s]*", re.IGNORECASE)
-_SHORTEST_SECRET = 3
-_secrets: set[str] = set()
-
-
-def keep_secret(dsn: DSN) -> None:
-    """Hide the secrets of ``dsn`` in all later messages, those of a driver that quotes them included."""
-    values = [value for name, value in dsn.params.items() if _SECRET_PARAMETER.match(f"?{name}=")]
-    _secrets.update(each for each in (dsn.password, *values) if len(each) >= _SHORTEST_SECRET)
-
-
-def without_secrets(text: str) -> str:
-    """``text`` with every password and secret parameter of a DSN replaced by ``***``."""
-    text = _PASSWORD.sub(r"\1***@", text)
-    text = _SECRET_PARAMETER.sub(r"\1***", text)
-    for secret in sorted(_secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
 
 
 # Running.

@@ -171,7 +171,7 @@ class TargetTree:
         Raises InvalidKeyError when the name can't be a path below the root, and FileExistsError when
         a file or a link stands where it needs a folder, or a folder where it needs a file.
         """
-        *folders, last = path_parts(name)
+        *folders, last = _path_parts(name)
         path = os.path.join(self._root, name)
         descriptor = os.dup(self._descriptor)
         try:
@@ -198,7 +198,7 @@ def _descend(above: int, folder: str, path: str) -> int:
         raise type(error)(error.errno, error.strerror, path) from error
 
 
-def path_parts(name: str) -> list[str]:
+def _path_parts(name: str) -> list[str]:
     """The parts of ``name`` as a path below a folder. Raises InvalidKeyError when it can't be one."""
     parts = name.split("/")
     for part in parts:

@@ -13,7 +13,7 @@ import trove
 
 from ..driver import Driver, check_bucket, check_key, parse_dsn
 from ..errors import InvalidArgumentError
-from .failure import keep_secret
+from .secrets import keep_secret
 
 ENVIRONMENT = "TROVE_DSN"
 _DSN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")

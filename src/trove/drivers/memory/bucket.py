@@ -20,9 +20,10 @@ class Version:
 
     def readable(self, now: datetime) -> bool:
         """Whether this version, as the newest of its key, is an object at ``now``."""
-        return self.data is not None and not self.due(now)
+        return self.data is not None and not self.expired(now)
 
-    def due(self, now: datetime) -> bool:
+    def expired(self, now: datetime) -> bool:
+        """Whether its ``expires_at`` is over at ``now``, as :meth:`Attributes.expired` has it."""
         return self.expires_at is not None and self.expires_at <= now
 
 

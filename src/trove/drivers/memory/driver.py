@@ -348,7 +348,7 @@ class MemoryDriver(
         with store.lock:
             source = store.version(bucket, key, version_id)
             # An expiry that is over would take the restored object away at once.
-            expires_at = None if source.due(utc_now()) else source.expires_at
+            expires_at = None if source.expired(utc_now()) else source.expires_at
             attributes = copied(source.info, expires_at, None)
             return store.write(bucket, key, content_of(source), source.info.etag, attributes, UNCONDITIONAL)
 

@@ -75,7 +75,7 @@ class Store:
         """Delete the object of ``key`` if its ``expires_at`` is over; whether it was."""
         now = now or utc_now()
         newest = held.newest(key)
-        if newest is None or newest.data is None or not newest.due(now):
+        if newest is None or newest.data is None or not newest.expired(now):
             return False
         self.delete_current(held, key, now)
         return True
