@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from trove import InvalidDSNError
 from trove.driver import DSN, parse_dsn
+from trove.driver.dsn import secrets_in
 
 SECRET = "hunter2-5f1e"
 
@@ -88,6 +89,10 @@ def test_escapes_are_decoded_and_a_plus_is_a_plus(text: str, part: str, expected
         " mem://",
         f"s3://u:{SECRET}@h:port/b",
         f"s3://u:{SECRET}@h:123456/b",
+        f"s3://u:12/{SECRET}@h",
+        f"s3://u:12?{SECRET}@h",
+        f"s3://u:12?x={SECRET}@h",
+        f"s3://u:12/b?x={SECRET}@h",
         f"s3://u:{SECRET}@::1/b",
         f"s3://u:{SECRET}@[::1/b",
         f"s3://u:{SECRET}@[host]/b",
@@ -121,6 +126,35 @@ def test_malformed_dsn_is_refused_without_quoting_a_secret(text: str) -> None:
     assert SECRET not in "".join(traceback.format_exception_only(raised.value))
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None or raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["file:///home/me@work", "s3://u:p@h:9000/b@c", "s3://[::1]:9000/b@c", "s3://h:9000/b%40c", "s3://h/b@c"],
+)
+def test_an_at_sign_in_a_path_is_taken_where_it_can_end_no_password(text: str) -> None:
+    assert "@" in parse_dsn(text).path
+
+
+def test_a_password_cut_off_by_a_slash_is_told_how_to_be_written() -> None:
+    with pytest.raises(InvalidDSNError, match="percent-encode '/', '\\?' and '#' in a password"):
+        parse_dsn("s3://u:12/34@h")
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets"),
+    [
+        ("mem://", []),
+        ("s3://u:hunter@h/b?region=here", ["hunter"]),
+        ("s3://u:hun%2Fter@h", ["hun%2Fter", "hun/ter"]),
+        ("s3://u:hun@ter@h", ["hun%40ter", "hun@ter"]),
+        ("s3://u:hun'ter\\@h#b/x@y", ["hun%27ter%5C", "hun'ter\\\\", "hun'ter\\"]),
+        ("s3://h?token=hunter&api_%6Bey=two2#b?secret=three", ["hunter", "two2"]),
+        ("s3://u:ab@h?token=c", []),
+    ],
+)
+def test_secrets_are_found_in_every_form(text: str, secrets: list[str]) -> None:
+    assert secrets_in(text) == secrets
 
 
 @pytest.mark.parametrize("value", [None, 5, b"mem://", ["mem://"], DSN("mem")])

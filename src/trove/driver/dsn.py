@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from ..errors import InvalidDSNError, shown
 from .types import ReadOnlyDict, read_only
@@ -25,6 +25,7 @@ SENSITIVE_NAMES = "pass|secret|token|key|credential|signature|auth"
 """A regular expression: a parameter with any of these in its name holds a secret, in either case."""
 
 _SECRET = re.compile(SENSITIVE_NAMES, re.IGNORECASE)
+_SHORTEST_SECRET = 3  # hiding each "a" of a text would hide the text and tell the secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,16 @@ def parse_dsn(text: str) -> DSN:
     authority, slash, path = location.partition("/")
     credentials, _, host = authority.rpartition("@")
     user, _, password = credentials.partition(":")
-    if not _HOST.fullmatch(host):
+    matched = _HOST.fullmatch(host)
+    if not matched:
         _malformed(scheme, "what stands behind the ':' of its host is no port")
+    if matched[2] and "@" not in authority and not host.startswith("[") and "@" in path + query:
+        # Perhaps no host and port but a user and the beginning of a password.
+        _malformed(
+            scheme,
+            "it has an '@' behind the '/' or '?' that ends its host: percent-encode '/', '?' and '#' in a "
+            "password, '@' in a path or a parameter",
+        )
     return DSN(
         scheme=scheme,
         user=_decoded(scheme, user),
@@ -107,6 +116,28 @@ def parse_dsn(text: str) -> DSN:
         path=_decoded(scheme, slash + path),
         params=_params(scheme, query),
     )
+
+
+def secrets_in(text: str) -> list[str]:
+    """The secrets of a DSN in every form in which a message may show them, the longest first.
+
+    They are its password and the parameters whose names are among the :data:`SENSITIVE_NAMES`; each
+    as it is written, percent-decoded, percent-encoded in full, and as ``repr`` shows it.
+    """
+    location, _, query = text.partition("://")[2].partition("#")[0].partition("?")
+    written = [location.partition("/")[0].rpartition("@")[0].partition(":")[2]]
+    for item in query.split("&"):
+        name, _, value = item.partition("=")
+        if _SECRET.search(unquote(name)):
+            written.append(value)
+    plain = [unquote(each) for each in written]
+    forms = {
+        *written,
+        *plain,
+        *(quote(each, safe="") for each in plain),
+        *(repr(each)[1:-1] for each in plain),
+    }
+    return sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _params(scheme: str, query: str) -> dict[str, str]:
