@@ -34,3 +34,8 @@ class TestShownDriver(DriverSuite):
         driver.open("dict://")
         yield driver
         driver.close()
+
+    @pytest.fixture
+    def dsn(self) -> str:
+        # The class is made by the fixture above, too late for the suite to note how it is opened.
+        return "dict://"

@@ -1,0 +1,67 @@
+"""What the README and the page on working here tell people to type is there, and works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PAGES = {"README.md": README, "docs/contributing.md": (ROOT / "docs" / "contributing.md").read_text()}
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def blocks(text: str, language: str = "") -> list[str]:
+    """The blocks of code in ``language``, in order."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [code for marked, code in found if marked == language]
+
+
+def typed(text: str, program: str) -> list[str]:
+    """What follows ``program`` in the lines of its blocks of shell commands."""
+    lines = [line for block in blocks(text) for line in block.splitlines()]
+    return [line.removeprefix(program + " ") for line in lines if line.startswith(program + " ")]
+
+
+def test_the_session_runs_and_can_be_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    (session,) = blocks(README, "python")
+    for _ in range(2):
+        exec(compile(session, "README.md", "exec"), {"__name__": "readme"})
+        assert capsys.readouterr().out.splitlines() == [
+            "b'!!' 3 image/jpeg",
+            "['2026/cat.jpg'] [] ",
+        ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_targets_of_make_are_there(page: str) -> None:
+    targets = [line.split()[0] for line in typed(PAGES[page], "make")]
+    assert len(targets) >= 2
+    for target in targets:
+        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
+        assert re.search(rf"^\.PHONY:.* {target}( |$)", MAKEFILE, re.MULTILINE), target
+
+
+def test_the_session_in_the_shell_runs(tmp_path: Path) -> None:
+    (session,) = [block for block in blocks(README) if "trove put" in block]
+    assert "/tmp/trove-shell" in session
+    session = session.replace("/tmp/trove-shell", str(tmp_path / "store"))
+    python = f'trove() {{ {shlex.quote(sys.executable)} -m trove "$@"; }}'
+    (tmp_path / "README.md").write_text(README)
+    done = subprocess.run(
+        ["sh", "-eu"], input=f"{python}\n{session}", cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "docs/README.md" in done.stdout
+    assert (tmp_path / "backup" / "docs" / "README.md").read_text() == README
+
+
+def test_the_pages_that_are_linked_are_there() -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert len(links) >= 5
+    assert [link for link in links if not (ROOT / link).exists()] == []
