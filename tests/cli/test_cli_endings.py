@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import pty
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 import trove
+from trove.cli.command import trove as command
 from trove.cli.failure import Exit, exit_code, message
 from trove.cli.secrets import without_secrets
 from trove.driver import Driver
@@ -113,6 +115,58 @@ def test_no_error_shows_a_password(run: Any, only_line: Any, arguments: tuple[st
     result = run(*arguments, code=2)
     assert "hunter2" not in result.output + result.stderr
     only_line(result.stderr)
+
+
+@pytest.mark.parametrize("store_is_set", [False, True])
+@pytest.mark.parametrize(
+    "mistyped",
+    [
+        "s3:/u:HunterTwo22@h#b",
+        "s3//u:HunterTwo22@h",
+        "u:Hunter/Two22@h",
+        "u:Hunter Two22@h",
+        "u:Hun'terTwo22@h",
+    ],
+)
+@pytest.mark.parametrize(
+    "verb",
+    [
+        *("ls {}", "versions {}", "stat {}", "rm {}", "rb {}", "cat {}", "get {} x", "put {} mem://#b"),
+        *("put x {}", "cp {} x", "cp x {}", "cp -r {} mem://#b", "conformance {}", "demo {}"),
+        *("demo --dsn {}", "buckets {}", "{}", "get mem://#b/k x {}", "get mem://#b/k --range {}"),
+    ],
+)
+def test_no_error_shows_the_password_of_a_mistyped_dsn(
+    run: Any, here: Path, monkeypatch: pytest.MonkeyPatch, verb: str, mistyped: str, store_is_set: bool
+) -> None:
+    Path("x").touch()
+    invoke = command.main
+    if not store_is_set:
+        monkeypatch.delenv("TROVE_DSN")
+    told = io.StringIO()
+    monkeypatch.setattr("sys.stderr", told)
+    assert invoke(
+        [mistyped if each == "{}" else each for each in verb.split()], "trove", standalone_mode=False
+    )
+    assert "wo22" not in told.getvalue()
+    assert told.getvalue().count("\n") == 1
+
+
+def test_a_mistyped_dsn_in_the_environment_is_not_shown(
+    run: Any, monkeypatch: pytest.MonkeyPatch, only_line: Any
+) -> None:
+    monkeypatch.setenv("TROVE_DSN", "s3:/u:HunterTwo22@h")
+    assert "HunterTwo22" not in only_line(run("ls", "b", code=2).stderr)
+
+
+def test_a_mistyped_location_without_secrets_is_shown(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TROVE_DSN")
+    assert "'photos/cat.jpg' names no store" in run("stat", "photos/cat.jpg", code=2).stderr
+
+
+def test_a_key_with_an_at_sign_is_no_secret(run: Any, store: Driver, dsn: str, only_line: Any) -> None:
+    told = only_line(run("stat", f"{dsn}#b/2026/logo@2x.png", code=3).stderr)
+    assert "'2026/logo@2x.png' does not exist in bucket 'b'" in told
 
 
 def test_the_form_of_a_dsn_is_no_secret(run: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -16,8 +17,9 @@ from .demo import demo
 from .drivers import conformance, drivers
 from .failure import EXIT_CODES, Carried, guarded
 from .listing import ls, versions
-from .location import Stores
+from .location import ENVIRONMENT, Stores
 from .objects import cat, get, put, rm, stat
+from .secrets import keep_secrets
 
 _HELP = f"""Store, read, list and copy objects in any store that Trove has a driver for.
 
@@ -59,6 +61,8 @@ class _Trove(click.Group):
         if isinstance(sys.stdout, io.TextIOWrapper):
             # A name that the terminal's encoding lacks is shown as an escape instead of an error.
             sys.stdout.reconfigure(errors="backslashreplace")
+        for text in (*(sys.argv[1:] if args is None else args), os.environ.get(ENVIRONMENT, "")):
+            keep_secrets(text)
         run = super().main
         code = guarded(lambda: run(args, prog_name, complete_var, standalone_mode=False, **extra))
         if standalone_mode:

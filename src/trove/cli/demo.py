@@ -25,7 +25,6 @@ from . import output
 from .buckets import empty_bucket
 from .local import left_out_text, walk
 from .progress import Progress
-from .secrets import keep_secret
 from .steps import Demo, Step
 
 # The best embedded driver first.
@@ -143,7 +142,6 @@ def _durability(folder: str) -> tuple[str, str]:
 def _given_store(dsn: str, *, keep: bool) -> Iterator[_Place]:
     """New buckets in a store of the user's."""
     parsed = parse_dsn(dsn)
-    keep_secret(parsed)
     bucket = f"trove-demo-{secrets.token_hex(4)}"
     with trove.open(dsn) as drv:
         where = f"{parsed.scheme}://{parsed.host}{parsed.path}"

@@ -13,7 +13,6 @@ import trove
 
 from ..driver import Driver, check_bucket, check_key, parse_dsn
 from ..errors import InvalidArgumentError
-from .secrets import keep_secret
 
 ENVIRONMENT = "TROVE_DSN"
 _DSN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -56,9 +55,12 @@ def parse_location(text: str) -> Location:
     else:
         dsn, rest = os.environ.get(ENVIRONMENT, ""), text
         if not dsn:
-            what = f"{text!r} names no store" if text else "no store is named"
+            what = "no store is named"
+            if text:
+                # A mistyped DSN may hold a password.
+                what = f"{'the location' if ':' in text or '@' in text else repr(text)} names no store"
             raise InvalidArgumentError(f"{what}; {_FORM}")
-    keep_secret(parse_dsn(dsn))
+    parse_dsn(dsn)  # refuses a malformed one before anything is opened
     bucket, _, key = rest.partition("/")
     if bucket:
         check_bucket(bucket)

@@ -24,8 +24,10 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 SENSITIVE_NAMES = "pass|secret|token|key|credential|signature|auth"
 """A regular expression: a parameter with any of these in its name holds a secret, in either case."""
 
+SHORTEST_SECRET = 3
+"""Characters. Hiding a shorter one, wherever it stands in a text, would hide the text and tell the secret."""
+
 _SECRET = re.compile(SENSITIVE_NAMES, re.IGNORECASE)
-_SHORTEST_SECRET = 3  # hiding each "a" of a text would hide the text and tell the secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class DSN:
         schemes = sorted(schemes)
         if self.scheme not in schemes:
             raise InvalidDSNError(
-                f"scheme {self.scheme!r} is of another driver; this one takes {' or '.join(schemes)}"
+                f"scheme {shown(self.scheme)} is of another driver; this one takes {' or '.join(schemes)}"
             )
         settings = dict(self.params)
         for name, value in (options or {}).items():
@@ -76,7 +78,9 @@ class DSN:
         for name in settings:
             if name not in known:
                 remedy = f"known are {', '.join(known)}" if known else "this driver has none"
-                raise InvalidDSNError(f"unknown parameter {shown(name)} for {self.scheme}://; {remedy}")
+                raise InvalidDSNError(
+                    f"unknown parameter {shown(name)} for the scheme {shown(self.scheme)}; {remedy}"
+                )
         return settings
 
 
@@ -137,7 +141,7 @@ def secrets_in(text: str) -> list[str]:
         *(quote(each, safe="") for each in plain),
         *(repr(each)[1:-1] for each in plain),
     }
-    return sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
+    return sorted((form for form in forms if len(form) >= SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _params(scheme: str, query: str) -> dict[str, str]:
@@ -167,4 +171,4 @@ def _decoded(scheme: str, text: str) -> str:
 
 
 def _malformed(scheme: str, what: str) -> NoReturn:
-    raise InvalidDSNError(f"the {scheme}:// DSN is malformed, {what}; {_FORM}") from None
+    raise InvalidDSNError(f"the DSN of scheme {shown(scheme)} is malformed, {what}; {_FORM}") from None
