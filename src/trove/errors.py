@@ -45,7 +45,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def shown(value: object) -> str:
     """The ``repr`` of ``value`` as error messages print it: at most 80 characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:
+        # An integer of thousands of digits has none, for one: the error is about the value all the same.
+        text = f"<{type(value).__name__}>"
     if len(text) <= _SHOWN_CHARACTERS:
         return text
     return text[: _SHOWN_CHARACTERS - 3] + "..."

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import Protocol, TypeVar
 from weakref import WeakSet
+
+from .forking import renew_in_child
 
 
 class Closable(Protocol):
@@ -21,7 +22,7 @@ class Handles:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: WeakSet[Closable] = WeakSet()
-        _all.add(self)
+        renew_in_child(self)
 
     def add(self, handle: H) -> H:
         """Remember ``handle`` until it goes; returns it."""
@@ -37,17 +38,5 @@ class Handles:
         for handle in handles:
             handle.close()
 
-    def _renew_lock(self) -> None:
+    def _renew_locks(self) -> None:
         self._lock = threading.Lock()
-
-
-_all: WeakSet[Handles] = WeakSet()
-
-
-def _renew_locks() -> None:
-    # The thread that held a lock while another one forked does not exist in the child.
-    for handles in list(_all):
-        handles._renew_lock()
-
-
-os.register_at_fork(after_in_child=_renew_locks)

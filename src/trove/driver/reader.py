@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import operator
 from abc import ABCMeta
 from collections.abc import Iterable
-from typing import IO, TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
 
 from ..errors import StorageIOError, shown
 from .types import ObjectInfo
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 else:
     _BinaryFile = object
+
+
+class Source(Protocol):
+    """What an :class:`ObjectReader` needs of the file that it reads; ``io.BytesIO`` is one."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def readline(self, size: int, /) -> bytes: ...
+
+    def seek(self, offset: int, /) -> object: ...
+
+    def close(self) -> None: ...
+
+    @property
+    def closed(self) -> bool: ...
 
 
 class ObjectReader(_BinaryFile, metaclass=ABCMeta):
@@ -32,9 +48,7 @@ class ObjectReader(_BinaryFile, metaclass=ABCMeta):
 
     __slots__ = ("__weakref__", "_position", "_size", "_source", "_start", "info")
 
-    def __init__(
-        self, info: ObjectInfo, source: IO[bytes], *, start: int = 0, size: int | None = None
-    ) -> None:
+    def __init__(self, info: ObjectInfo, source: Source, *, start: int = 0, size: int | None = None) -> None:
         self.info = info
         self._source = source
         self._start = start
@@ -61,6 +75,8 @@ class ObjectReader(_BinaryFile, metaclass=ABCMeta):
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill ``buffer`` as far as there are bytes; the number of bytes filled in."""
         view = memoryview(buffer).cast("B")
+        if view.readonly:
+            raise TypeError(f"readinto() fills a buffer that can be written, not {type(buffer).__name__}")
         data = self.read(len(view))
         view[: len(data)] = data
         return len(data)
@@ -95,9 +111,12 @@ class ObjectReader(_BinaryFile, metaclass=ABCMeta):
     def _bounded(self, size: int | None) -> int:
         """Put the source at this reader's position; how many bytes a read of ``size`` gives."""
         self._check_open()
-        left = max(0, self._size - self._position)
-        self._source.seek(self._start + self._position)
-        return left if size is None or size < 0 else min(size, left)
+        wanted = -1 if size is None else operator.index(size)
+        # A position past the end is this reader's alone: it may be one that no file can have.
+        position = min(self._position, self._size)
+        self._source.seek(self._start + position)
+        left = self._size - position
+        return left if wanted < 0 else min(wanted, left)
 
     def _rest(self, size: int) -> bytes:
         """The ``size`` bytes that a short read of the source still owes."""
@@ -121,11 +140,11 @@ class ObjectReader(_BinaryFile, metaclass=ABCMeta):
         self._check_open()
         if whence not in (io.SEEK_SET, io.SEEK_CUR, io.SEEK_END):
             raise ValueError(f"whence is 0, 1 or 2, not {whence!r}")
-        origin = (0, self._position, self._size)[whence]
-        if origin + offset < 0:
-            raise ValueError(f"can't seek to {origin + offset}, before the start")
-        self._position = origin + offset
-        return self._position
+        position = (0, self._position, self._size)[whence] + operator.index(offset)
+        if position < 0:
+            raise ValueError(f"can't seek to {shown(position)}, before the start")
+        self._position = position
+        return position
 
     def tell(self) -> int:
         self._check_open()

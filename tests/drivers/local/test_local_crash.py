@@ -20,7 +20,7 @@ from trove import (
 )
 from trove.drivers import LocalDriver
 from trove.drivers.local.folder import Folder
-from trove.drivers.local.locks import hold, let_go
+from trove.drivers.local.locks import Held
 from trove.drivers.local.staging import Staging
 
 Opener = Callable[..., LocalDriver]
@@ -256,9 +256,8 @@ def test_placed_file_is_locked_no_longer(tmp_path: Path) -> None:
     """The next writer locks it to be able to put it back, perhaps before this one has let it go."""
     with Folder.at(str(tmp_path)) as folder, Staging(folder).new() as staged:
         staged.place(folder, b"k")
-        fd = folder.lock_file(b"k")
-        assert hold(fd, wait=False)
-        let_go(fd)
+        with Held(folder.lock_file(b"k")) as held:
+            assert held.lock(wait=False)
 
 
 def test_failing_data_is_raised_as_it_is(driver: LocalDriver, root: Path) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from trove import DriverClosedError, ObjectNotFoundError, PreconditionFailedError
+from trove import DriverClosedError, ObjectNotFoundError, PreconditionFailedError, StorageIOError
 from trove.drivers import LocalDriver
 from trove.drivers.local.bucket import Bucket, Found
 from trove.drivers.local.folder import Folder
-from trove.drivers.local.locks import hold, let_go, locked
+from trove.drivers.local.locks import Held, locked
 
 Opener = Callable[..., LocalDriver]
 
@@ -172,10 +172,12 @@ def test_lock_whose_file_was_removed_is_taken_anew(tmp_path: Path, monkeypatch: 
         return opened[-1]
 
     monkeypatch.setattr(Folder, "lock_file", removed_at_first)
-    with Folder.at(str(tmp_path)) as folder, locked(folder, b"lock"):
-        fd = folder.lock_file(b"lock")
-        assert not hold(fd, wait=False)
-        let_go(fd)
+    with (
+        Folder.at(str(tmp_path)) as folder,
+        locked(folder, b"lock"),
+        Held(folder.lock_file(b"lock")) as held,
+    ):
+        assert not held.lock(wait=False)
     assert len(opened) == 3
 
 
@@ -257,9 +259,8 @@ def test_child_keeps_no_lock_of_its_parent(tmp_path: Path) -> None:
     with Folder.at(str(tmp_path)) as folder:
         with locked(folder, b"lock"):
             child = in_child(lambda: wait_to_close(wait_for_end, end))
-        fd = folder.lock_file(b"lock")
-        assert hold(fd, wait=False)
-        let_go(fd)
+        with Held(folder.lock_file(b"lock")) as held:
+            assert held.lock(wait=False)
     os.close(end)
     os.close(wait_for_end)
     assert exit_code(child) == 0
@@ -279,10 +280,8 @@ def test_child_of_a_dead_parent_keeps_no_lock(tmp_path: Path) -> None:
 
     assert exit_code(in_child(holder)) == 0
     assert os.read(started, 1) == b"x"
-    with Folder.at(str(tmp_path)) as folder:
-        fd = folder.lock_file(b"lock")
-        assert hold(fd, wait=False)
-        let_go(fd)
+    with Folder.at(str(tmp_path)) as folder, Held(folder.lock_file(b"lock")) as held:
+        assert held.lock(wait=False)
     for each in (started, start, wait_for_end, end):
         os.close(each)
 
@@ -306,3 +305,132 @@ def test_child_that_leaves_a_put_by_an_exception_takes_nothing_along(driver: Loc
             os._exit(7)
         raise
     assert driver.get("b", "k").read() == b"onetwo"
+
+
+def test_child_that_goes_on_with_a_put_writes_into_no_other_file(driver: LocalDriver, tmp_path: Path) -> None:
+    """The data forks, and the child has files of its own in the numbers of its parent's."""
+    parent = os.getpid()
+
+    def data() -> Iterator[bytes]:
+        yield b"a" * 400_000
+        child = os.fork()
+        if child == 0:
+            files = [(tmp_path / str(number)).open("xb") for number in range(3)]
+            driver.put("b", "child's own", iter([b"b" * 400_000, b"b"]))
+            yield b"b" * 400_000
+            yield b"b"
+            os._exit(len(files))  # not reached
+        assert exit_code(child) == 7
+        yield b"c" * 400_000
+
+    try:
+        driver.put("b", "k", data())
+    except StorageIOError as error:
+        if os.getpid() == parent:
+            raise
+        files = [(tmp_path / str(number)).read_bytes() for number in range(3)]
+        os._exit(7 if files == [b""] * 3 and "forked" in str(error) else 8)
+    assert driver.get("b", "k").read() == b"a" * 400_000 + b"c" * 400_000
+    assert driver.get("b", "child's own").read() == b"b" * 400_001
+
+
+def test_child_that_goes_on_with_a_small_put_changes_nothing(driver: LocalDriver) -> None:
+    parent = os.getpid()
+
+    def data() -> Iterator[bytes]:
+        yield b"a"
+        child = os.fork()
+        assert child == 0 or exit_code(child) == 7
+        yield b"b" if child == 0 else b"c"
+
+    try:
+        driver.put("b", "k", data())
+    except StorageIOError:
+        if os.getpid() == parent:
+            raise
+        os._exit(7)
+    except BaseException:
+        os._exit(8)
+    if os.getpid() != parent:
+        os._exit(9)
+    assert driver.get("b", "k").read() == b"ac"
+
+
+def test_child_can_close_and_read_what_a_thread_was_reading(
+    driver: LocalDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.put("b", "k", b"0123456789" * 10_000)
+    reader = driver.get("b", "k")
+    assert reader.read(4) == b"0123"
+    other = driver.get("b", "k")
+    inside, forked = threading.Event(), threading.Event()
+    pread, parent = os.pread, os.getpid()
+
+    def stopping(fd: int, size: int, offset: int) -> bytes:
+        if os.getpid() == parent and not forked.is_set():
+            inside.set()
+            assert forked.wait(20)
+        return pread(fd, size, offset)
+
+    monkeypatch.setattr(os, "pread", stopping)
+    reading = threading.Thread(target=other.read)
+    reading.start()
+    assert inside.wait(20)
+
+    def work() -> None:
+        assert reader.read(6) == b"456789"
+        assert reader.read() == b"0123456789" * 9_999
+        driver.close()
+        assert (reader.closed, other.closed) == (True, True)
+
+    child = in_child(work)
+    forked.set()
+    reading.join()
+    assert exit_code(child) == 0
+    assert reader.read(6) == b"456789"
+
+
+def test_reader_closed_while_it_reads_keeps_its_descriptor_until_then(
+    driver: LocalDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the number could be another file's, and its bytes be taken for the object's."""
+    driver.put("b", "k", b"mine" * 50_000)
+    reader = driver.get("b", "k")
+    pread = os.pread
+    (tmp_path / "other").write_bytes(b"else" * 50_000)
+    opened = []
+
+    def closing(fd: int, size: int, offset: int) -> bytes:
+        driver.close()
+        opened.append((tmp_path / "other").open("rb"))
+        return pread(fd, size, offset)
+
+    monkeypatch.setattr(os, "pread", closing)
+    assert reader.read() == b"mine" * 50_000
+    assert reader.closed
+    (other,) = opened
+    other.close()
+
+
+def test_child_forked_while_the_driver_is_opened_can_open_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = LocalDriver()
+    make = Folder.make
+
+    def forking(self: Folder, name: bytes, *, durable: bool) -> Folder:
+        monkeypatch.undo()
+        # As another thread's fork would find it.
+        assert exit_code(in_child(lambda: open_and_put(driver, root))) == 0
+        return make(self, name, durable=durable)
+
+    monkeypatch.setattr(Folder, "make", forking)
+    driver.open(f"file://{root}")
+    assert driver.get("b", "child").read() == b"child"
+    driver.close()
+
+
+def open_and_put(driver: LocalDriver, root: Path) -> None:
+    driver.open(f"file://{root}")
+    driver.create_bucket("b")
+    driver.put("b", "child", b"child")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import io
 import os
 import threading
 from collections.abc import Mapping
@@ -40,6 +39,7 @@ from ...driver import (
     list_page,
     parse_dsn,
 )
+from ...driver.forking import renew_in_child
 from ...errors import (
     DriverClosedError,
     InvalidArgumentError,
@@ -75,6 +75,10 @@ class LocalDriver(RangeDriver, ServerCopyDriver):
         self._opening = threading.Lock()
         self._store: Store | None = None
         self._handles = Handles()
+        renew_in_child(self)
+
+    def _renew_locks(self) -> None:
+        self._opening = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -89,7 +93,6 @@ class LocalDriver(RangeDriver, ServerCopyDriver):
         if durability not in _DURABILITIES:
             raise InvalidDSNError(f"durability is {shown(durability)}; give {' or '.join(_DURABILITIES)}")
         path = _path(parsed)
-        # Never waiting: in a forked child, whoever held the lock may be gone.
         if not self._opening.acquire(blocking=False):
             raise InvalidArgumentError("driver 'local' is being opened by another thread; open it once")
         try:
@@ -151,6 +154,8 @@ class LocalDriver(RangeDriver, ServerCopyDriver):
             staged = store.staging.new()
         try:
             etag = _fill(staged, data, doing, bucket, key)
+            if self._store is not store:
+                raise DriverClosedError.of(self.name)  # by the data, or while it was read
             with medium(doing, bucket=bucket, key=key):
                 _finish(staged, store)
                 return target.replace(key, staged, etag, attributes, conditions)
@@ -259,8 +264,7 @@ class LocalDriver(RangeDriver, ServerCopyDriver):
         except BaseException:
             found.file.close()
             raise
-        source = io.BufferedReader(found.file)
-        reader = self._handles.add(ObjectReader(found.entry.info(key), source, start=start, size=size))
+        reader = self._handles.add(ObjectReader(found.entry.info(key), found.file, start=start, size=size))
         if self._store is not store:
             # Closed meanwhile, perhaps before the reader was among those to end with it.
             reader.close()
@@ -327,10 +331,8 @@ def _fill(staged: Staged, data: Data, doing: str, bucket: str, key: str) -> str:
     digest = ContentHash()
     for block in blocks(data):
         digest.update(block)
-        try:
+        with medium(doing, bucket=bucket, key=key):
             staged.write(block)
-        except OSError as error:
-            raise StorageIOError.of(error, doing, bucket=bucket, key=key) from error
     return digest.hexdigest()
 
 

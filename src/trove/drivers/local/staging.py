@@ -14,7 +14,7 @@ from typing import Self
 
 from ...errors import StorageIOError
 from .folder import Folder
-from .locks import hold, is_ours, let_go, unlock
+from .locks import Held
 
 _MICROSECOND = 1_000
 _GATHERED_BYTES = 1 << 18
@@ -28,13 +28,18 @@ class Staged:
     ``size`` is in bytes, ``mtime_ns`` in nanoseconds since 1970.
     """
 
-    def __init__(self, folder: Folder, name: bytes, fd: int) -> None:
+    def __init__(self, folder: Folder, name: bytes, held: Held) -> None:
         self._folder = folder
         self._name: bytes | None = name
         self._gathered = bytearray()
-        self.fd = fd
+        self._held = held
         self.size = 0
         self.mtime_ns = 0
+
+    @property
+    def fd(self) -> int:
+        """The file's descriptor. Raises StorageIOError in a child that was forked since its creation."""
+        return self._held.fd
 
     def __enter__(self) -> Self:
         return self
@@ -43,8 +48,8 @@ class Staged:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file, and remove it unless it was placed."""
-        if not is_ours(self.fd):
+        """Let go of the file, and remove it unless it was placed; nothing in a forked child."""
+        if not self._held.ours:
             return
         try:
             if self._name is not None:
@@ -52,7 +57,7 @@ class Staged:
                 with suppress(OSError):
                     self._folder.remove_file(self._name)
         finally:
-            let_go(self.fd)
+            self._held.let_go()
 
     def write(self, data: bytes | memoryview) -> None:
         """Append ``data``; small pieces are gathered until :meth:`flush`."""
@@ -102,7 +107,7 @@ class Staged:
         assert self._name is not None  # noqa: S101 - a file is placed once
         self._folder.rename(self._name, folder, name)
         self._name = None
-        unlock(self.fd)
+        self._held.unlock()
 
 
 class Staging:
@@ -135,29 +140,31 @@ class Staging:
         fd = folder.open_file(name)
         if fd is None:
             return None
+        held = Held(fd)
         second = secrets.token_hex(16).encode()
         try:
             # Not waiting: the file is the user's, and another program may have it locked.
-            if hold(fd, wait=False):
+            if held.lock(wait=False):
                 folder.link(name, self._folder, second)
-                return Staged(self._folder, second, fd)
+                return Staged(self._folder, second, held)
         except OSError:
             pass
-        let_go(fd)
+        held.let_go()
         return None
 
     def _staged(self, name: bytes, fd: int) -> Staged | None:
+        held = Held(fd)
         try:
-            hold(fd)
+            held.lock()
             if self._folder.stat(name) is not None:
-                return Staged(self._folder, name, fd)
+                return Staged(self._folder, name, held)
         except BaseException:
-            let_go(fd)
+            held.let_go()
             with suppress(OSError):
                 self._folder.remove_file(name)
             raise
         # Between its creation and its lock, another process took it for left over.
-        let_go(fd)
+        held.let_go()
         return None
 
     def remove_left_over(self) -> None:
@@ -168,11 +175,9 @@ class Staging:
             fd = self._folder.open_file(name)
             if fd is None:
                 continue
-            try:
-                if hold(fd, wait=False):
+            with Held(fd) as held:
+                if held.lock(wait=False):
                     self._folder.remove_file(name)
-            finally:
-                let_go(fd)
 
 
 def _write_all(fd: int, view: memoryview) -> None:
