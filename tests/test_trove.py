@@ -38,7 +38,9 @@ def test_options_are_settings_of_the_driver(tmp_path: Path) -> None:
 
 
 def test_unknown_scheme_is_named_beside_those_there_are() -> None:
-    with pytest.raises(UnknownDriverError, match="no driver is registered for nowhere://") as raised:
+    with pytest.raises(
+        UnknownDriverError, match="no driver is registered for the scheme 'nowhere'"
+    ) as raised:
         trove.open("nowhere://user:secret@host/path")
     assert "mem" in str(raised.value)
     assert "secret" not in str(raised.value)

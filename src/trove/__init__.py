@@ -52,6 +52,7 @@ from .driver import lookup as _lookup
 from .driver import parse_dsn as _parse_dsn
 from .errors import *
 from .errors import UnknownDriverError
+from .errors import shown as _shown
 
 __version__ = "0.1.0"
 
@@ -89,15 +90,22 @@ def open(dsn: str, **options: Any) -> Driver:
     """The open driver for ``dsn``, found by its scheme; close it, or use it in a ``with`` statement.
 
     ``options`` are settings of the driver, under the names that its DSN parameters have. Raises
-    InvalidDSNError, and UnknownDriverError when no driver is registered for the scheme.
+    InvalidDSNError, and UnknownDriverError when no driver is registered for the scheme, or what is
+    registered makes none.
     """
     scheme = _parse_dsn(dsn).scheme
     factory = _lookup(scheme)
     if factory is None:
         raise UnknownDriverError(
-            f"no driver is registered for {scheme}://; there are {', '.join(_drivers()) or 'none'}: "
+            f"no driver is registered for the scheme {_shown(scheme)}; there are "
+            f"{', '.join(_drivers()) or 'none'}: "
             "install the package that brings it, or register() it"
         )
     driver = factory()
+    if not isinstance(driver, Driver):
+        raise UnknownDriverError(
+            f"the factory registered for {_shown(scheme)} gave {_shown(driver)}, which is no Driver; "
+            "register a class that extends trove.driver.Driver, or a function that returns an instance of one"
+        )
     driver.open(dsn, **options)
     return driver

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from typing import Any
@@ -127,3 +129,41 @@ def test_factory_that_can_not_be_called_is_refused(factory: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="give a class or a callable"):
         register("mine", factory)
     assert lookup("mine") is None
+
+
+@pytest.mark.parametrize("name", [None, 5, b"mem", [], {}])
+def test_lookup_of_what_is_no_name_is_refused(name: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="no driver's name"):
+        lookup(name)
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_child_forked_while_the_lock_was_held_can_look_up() -> None:
+    register("kept", MemoryDriver)
+    with registry._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            os._exit(0 if lookup("kept") is MemoryDriver else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("made", [None, "driver", MemoryDriver])
+def test_factory_that_gives_no_driver_is_an_error_that_says_so(made: object) -> None:
+    factory: Any = lambda: made  # noqa: E731 - a factory is what is tested
+    register("bad", factory)
+    with pytest.raises(UnknownDriverError, match=r"'bad' gave .*, which is no Driver"):
+        trove.open("bad://")
+
+
+def test_names_in_errors_are_cut() -> None:
+    long = "a" * 5000
+    with pytest.raises(UnknownDriverError) as unknown:
+        trove.open(f"{long}://")
+    register(long, MemoryDriver)
+    with pytest.raises(InvalidArgumentError) as taken:
+        register(long, MemoryDriver)
+    with pytest.raises(InvalidArgumentError) as other:
+        trove.open(f"{long}://")
+    for raised in (unknown, taken, other):
+        assert len(str(raised.value)) < 400

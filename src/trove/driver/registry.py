@@ -7,6 +7,7 @@ has not been registered by a call, and a driver's module is imported when its na
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -40,19 +41,22 @@ def register(name: str, factory: Factory) -> None:
         )
     if not callable(factory):
         raise InvalidArgumentError(
-            f"the factory for {name!r} is {shown(factory)}; give a class or a callable without arguments"
+            f"the factory for {shown(name)} is {shown(factory)}; give a class or a callable without arguments"
         )
     with _lock:
         if name in _factories or name in _entry_points():
-            raise InvalidArgumentError(f"driver {name!r} is registered already; choose another name")
+            raise InvalidArgumentError(f"driver {shown(name)} is registered already; choose another name")
         _factories[name] = factory
 
 
 def lookup(name: str) -> Factory | None:
     """The factory registered under ``name``, ``None`` when there is none.
 
-    Raises UnknownDriverError when an installed package names the driver but can't be imported.
+    Raises InvalidArgumentError for what is no ``str``, and UnknownDriverError when an installed package
+    names the driver but can't be imported.
     """
+    if not isinstance(name, str):
+        raise InvalidArgumentError(f"{shown(name)} is no driver's name; give a str, the scheme of a DSN")
     with _lock:
         factory = _factories.get(name)
         entry = _entry_points().get(name) if factory is None else None
@@ -62,7 +66,7 @@ def lookup(name: str) -> Factory | None:
         loaded: Factory = entry.load()
     except Exception as error:
         raise UnknownDriverError(
-            f"driver {name!r} is installed as {entry.value} but can't be imported ({error}); "
+            f"driver {shown(name)} is installed as {entry.value} but can't be imported ({error}); "
             "install what it needs"
         ) from error
     return loaded
@@ -79,3 +83,12 @@ def _entry_points() -> dict[str, EntryPoint]:
     if _installed is None:
         _installed = {entry.name: entry for entry in entry_points(group=GROUP)}
     return _installed
+
+
+def _renew_lock() -> None:
+    # Whoever held it when another thread forked does not exist in the child.
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
