@@ -136,6 +136,42 @@ def test_buffer_that_an_iterable_fills_again_is_read_piece_by_piece() -> None:
     assert b"".join(bytes(block) for block in blocks(refilled())) == whole(refilled())
 
 
+@pytest.mark.parametrize("as_view", [False, True])
+def test_nothing_of_an_iterable_is_held_when_it_is_asked_for_more(as_view: bool) -> None:
+    def resized() -> Iterator[bytearray | memoryview]:
+        buffer = bytearray(b"one")
+        for piece in (b"three", b"", b"x" * 50):
+            yield memoryview(buffer) if as_view else buffer
+            buffer.clear()  # BufferError if somebody holds a view of it
+            buffer.extend(piece)
+        yield buffer
+
+    expected = b"onethree" + b"x" * 50
+    assert whole(resized()) == expected
+    assert b"".join([bytes(block) for block in blocks(resized())]) == expected
+    assert list(blocks(resized(), block_size=20)) == [b"one", b"three", b"x" * 20, b"x" * 20, b"x" * 10]
+
+
+def test_nothing_of_a_file_is_held_when_it_is_asked_for_more() -> None:
+    class Resizing:
+        def __init__(self) -> None:
+            self.left = [b"one", b"three", b""]
+            self.buffer = bytearray()
+
+        def read(self, size: int) -> memoryview:
+            self.buffer.clear()
+            self.buffer.extend(self.left.pop(0))
+            return memoryview(self.buffer)
+
+    source: Any = Resizing()
+    assert list(blocks(source)) == [b"one", b"three"]
+
+
+def test_bytes_of_an_iterable_are_not_copied() -> None:
+    piece = CONTENT * 2
+    assert next(blocks([piece])) is piece
+
+
 def test_file_that_fills_one_buffer_again_gives_blocks_of_their_own() -> None:
     class Refilling:
         def __init__(self) -> None:
@@ -198,7 +234,11 @@ WRONG: dict[str, Any] = {
     "int": 5,
     "None": None,
     "object": object(),
-    "class": bytes.__new__,
+    "function": bytes.__new__,
+    "class": bytes,
+    "class of files": io.BytesIO,
+    "class of paths": Path,
+    "list that has a number for read": type("Odd", (list,), {"read": 5})([b"a"]),
 }
 
 

@@ -27,12 +27,11 @@ def check_data(data: object) -> None:
         raise InvalidArgumentError(
             f"data is a str ({shown(data)}); encode it, or wrap a path in pathlib.Path"
         )
-    if (
-        isinstance(data, os.PathLike)
-        or flat(data) is not None
-        or callable(getattr(data, "read", None))
-        or isinstance(data, Iterable)
-    ):
+    if isinstance(data, type):
+        raise InvalidArgumentError(f"data is the class {data.__name__}; {_FORMS}")
+    if isinstance(data, os.PathLike) or flat(data) is not None:
+        return
+    if callable(data.read) if hasattr(data, "read") else isinstance(data, Iterable):
         return
     raise InvalidArgumentError(f"data is of type {type(data).__name__}; {_FORMS}")
 
@@ -41,8 +40,10 @@ def blocks(data: Data, *, block_size: int = BLOCK_SIZE) -> Iterator[bytes | memo
     """The bytes of ``data`` in pieces, read as they are asked for.
 
     ``data`` is tried as a path, a buffer (which is one piece, not copied), a file (read from its
-    position on, not closed) and an iterable, in this order. A file's or an iterable's own exceptions
-    are raised as they are. Raises InvalidArgumentError for anything that is not bytes.
+    position on, not closed) and an iterable, in this order. What comes from files and iterables is
+    copied unless it is ``bytes``, and nothing of theirs is held when they are asked for more: they may
+    fill, clear or extend one buffer again and again. A file's or an iterable's own exceptions are raised
+    as they are. Raises InvalidArgumentError for anything that is not bytes.
     """
     check_data(data)
     if isinstance(data, os.PathLike):
@@ -53,15 +54,14 @@ def blocks(data: Data, *, block_size: int = BLOCK_SIZE) -> Iterator[bytes | memo
     source: Any = data
     if hasattr(source, "read"):
         return _file_blocks(source, block_size)
-    return _iterable_blocks(source)
+    return _iterable_blocks(source, block_size)
 
 
 def whole(data: Data) -> bytes:
     """All bytes of ``data`` as one ``bytes`` object that nobody else can change."""
     if type(data) is bytes:
         return data
-    # Each piece is copied as it comes: an iterable may fill one buffer again for the next.
-    return b"".join([bytes(block) for block in blocks(data)])
+    return b"".join(blocks(data))
 
 
 def flat(data: object) -> memoryview | None:
@@ -90,16 +90,23 @@ def _file_blocks(file: SupportsRead[Any], block_size: int) -> Iterator[bytes]:
             raise InvalidArgumentError(
                 f"data's read() gave {type(block).__name__} instead of bytes; {_FORMS}"
             )
-        if not len(block):
+        block = bytes(block)
+        if not block:
             return
-        yield bytes(block)
+        yield block
 
 
-def _iterable_blocks(pieces: Iterable[Any]) -> Iterator[memoryview]:
+def _iterable_blocks(pieces: Iterable[Any], block_size: int) -> Iterator[bytes]:
     for piece in pieces:
+        if type(piece) is bytes:
+            yield piece
+            continue
         view = flat(piece)
         if view is None:
             raise InvalidArgumentError(
                 f"data is an iterable with an item of type {type(piece).__name__}; {_FORMS}"
             )
-        yield view
+        with view:
+            for start in range(0, len(view), block_size):
+                yield bytes(view[start : start + block_size])
+        del piece, view  # a view of theirs would be held until the next one has come

@@ -69,6 +69,8 @@ WRONG: dict[str, Callable[[], Any]] = {
     "str-at-the-end": lambda: [b"a", b"b", "c"],
     "none-inside": lambda: iter([b"a", None]),
     "text-file": lambda: io.StringIO("text"),
+    "class-of-files": lambda: io.BytesIO,
+    "read-that-is-none": lambda: _NoFile([b"data"]),
 }
 
 
@@ -83,6 +85,12 @@ class _Trickle(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         return self._left.readinto(memoryview(buffer)[:1])
+
+
+class _NoFile(list[bytes]):
+    """Something else under the name that files have for reading."""
+
+    read = 5
 
 
 class _OnlyRead:
@@ -101,6 +109,18 @@ class _PathLike:
 
     def __fspath__(self) -> str:
         return str(self._path)
+
+
+def resized(view: bool) -> Iterator[Any]:
+    """Pieces in one buffer that has another size each time, which it can have when nobody holds it."""
+    buffer = bytearray()
+    for size in (3, 400_000, 1):
+        buffer.clear()
+        buffer.extend(b"%d" % (size % 10) * size)
+        yield memoryview(buffer) if view else buffer
+
+
+RESIZED = b"333" + b"0" * 400_000 + b"1"
 
 
 class DataSuite(Suite):
@@ -137,6 +157,22 @@ class DataSuite(Suite):
 
         driver.put(bucket, KEY, pieces())
         assert content_of(driver, bucket, KEY) == DATA
+
+    @pytest.mark.parametrize("view", [False, True])
+    def test_data_iterable_that_resizes_its_buffer(self, driver: Driver, bucket: str, view: bool) -> None:
+        driver.put(bucket, KEY, resized(view))
+        assert content_of(driver, bucket, KEY) == RESIZED
+
+    def test_data_file_that_resizes_its_buffer(self, driver: Driver, bucket: str) -> None:
+        class File:
+            def __init__(self) -> None:
+                self._pieces = resized(view=True)
+
+            def read(self, size: int = -1) -> Any:
+                return next(self._pieces, b"")
+
+        driver.put(bucket, KEY, File())
+        assert content_of(driver, bucket, KEY) == RESIZED
 
     # Files.
 

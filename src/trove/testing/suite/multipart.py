@@ -24,6 +24,7 @@ from ...errors import (
 )
 from ..objects import random_data
 from .base import KEY, Suite, content_of, exists, having, honoured, keys_of, unchanged, unique_name
+from .data import RESIZED, resized
 from .threads import outcomes, together
 
 
@@ -101,6 +102,20 @@ class MultipartSuite(Suite):
         upload_id, parts = upload(multipart, bucket, *contents)
         multipart.complete_multipart(bucket, KEY, upload_id, parts)
         assert content_of(multipart, bucket, KEY) == b"array file list of view"
+
+    def test_multipart_part_of_an_iterable_that_resizes_its_buffer(
+        self, multipart: MultipartDriver, bucket: str
+    ) -> None:
+        upload_id = multipart.initiate_multipart(bucket, KEY)
+        part = multipart.upload_part(bucket, KEY, upload_id, 1, resized(view=False))
+        multipart.complete_multipart(bucket, KEY, upload_id, [part])
+        assert content_of(multipart, bucket, KEY) == RESIZED
+
+    def test_multipart_unknown_option(self, multipart: MultipartDriver, bucket: str) -> None:
+        initiate: Any = multipart.initiate_multipart
+        with pytest.raises((TypeError, InvalidArgumentError)):
+            initiate(bucket, KEY, no_such_option=1)
+        assert multipart.list_multiparts(bucket) == []
 
     def test_multipart_large(self, multipart: MultipartDriver, bucket: str) -> None:
         contents = [random_data(1 << 20, seed=seed) for seed in range(4)]
