@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import trove
 from trove import BucketNotFoundError, Driver, DriverClosedError, InvalidArgumentError, ObjectRef
 from trove.drivers import LocalDriver, MemoryDriver
 
@@ -109,3 +111,54 @@ def test_missing_bucket_comes_before_a_missing_object_or_version(each_driver: Dr
     for call in calls:
         with pytest.raises(BucketNotFoundError):
             call(each_driver)
+
+
+@pytest.mark.parametrize("dsn", ["mem://", "file://{folder}"])
+@pytest.mark.parametrize("reopened", [False, True])
+@pytest.mark.parametrize("old", [b"old", None])
+def test_put_whose_driver_is_closed_while_its_data_is_read_is_refused(
+    tmp_path: Path, dsn: str, reopened: bool, old: bytes | None
+) -> None:
+    dsn = dsn.format(folder=tmp_path)
+    driver = trove.open(dsn)
+    driver.create_bucket("b")
+    if old is not None:
+        driver.put("b", "k", old)
+
+    def data() -> Iterator[bytes]:
+        yield b"new"
+        driver.close()
+        if reopened:
+            driver.open(dsn)
+        yield b"er"
+
+    with pytest.raises(DriverClosedError):
+        driver.put("b", "k", data())
+    driver.close()
+    driver.open(dsn)
+    if driver.list_buckets():
+        assert [driver.get("b", info.key).read() for info in driver.list("b")] == ([old] if old else [])
+    driver.close()
+
+
+def test_upload_part_whose_driver_is_closed_while_its_data_is_read_is_refused() -> None:
+    driver = MemoryDriver()
+    driver.open("mem://")
+    driver.create_bucket("b")
+    upload_id = driver.initiate_multipart("b", "k")
+
+    def data() -> Iterator[bytes]:
+        yield b"a"
+        driver.close()
+
+    with pytest.raises(DriverClosedError):
+        driver.upload_part("b", "k", upload_id, 1, data())
+
+
+def test_unknown_option_of_an_upload_names_the_call() -> None:
+    with MemoryDriver() as driver:
+        initiate: Any = driver.initiate_multipart
+        driver.open("mem://")
+        driver.create_bucket("b")
+        with pytest.raises(TypeError, match=r"initiate_multipart\(\) got an unexpected .*'nonsense'"):
+            initiate("b", "k", nonsense=1)

@@ -98,6 +98,8 @@ def test_override_of_no_method_is_an_error() -> None:
         MockDriver(puts=lambda: None)
     with pytest.raises(TypeError, match="callable"):
         MockDriver(put=5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="name is 5"):
+        MockDriver(name=5)  # type: ignore[arg-type]
 
 
 def test_every_method_of_a_driver_can_be_overridden() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 
@@ -9,6 +11,7 @@ import pytest
 
 from trove import BucketExistsError, DriverClosedError, PreconditionFailedError
 from trove.drivers import MemoryDriver
+from trove.drivers.memory.bucket import Bucket, Version
 
 THREADS = 100
 
@@ -140,3 +143,102 @@ def test_closing_under_load_ends_every_thread_with_a_typed_error(driver: MemoryD
     assert len(ended) == THREADS
     with pytest.raises(DriverClosedError):
         driver.ping()
+
+
+def forked_child(work: Callable[[], object]) -> int:
+    """The exit code of a child that does ``work``: 0, unless it raises or takes 20 seconds."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        try:
+            work()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_fork_waits_for_the_change_that_a_thread_is_making(
+    driver: MemoryDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the child would have the lock held for ever, and half of the change."""
+    watcher = driver.watch("b")
+    inside, go_on = threading.Event(), threading.Event()
+    push = Bucket.push
+
+    def stopping(self: Bucket, key: str, version: Version) -> None:
+        inside.set()
+        assert go_on.wait(20)
+        push(self, key, version)
+
+    monkeypatch.setattr(Bucket, "push", stopping)
+    writer = threading.Thread(target=driver.put, args=("b", "k", b"parent"))
+    writer.start()
+    assert inside.wait(20)
+    releaser = threading.Timer(0.2, go_on.set)
+    releaser.start()
+
+    def work() -> None:
+        assert driver.get("b", "k").read() == b"parent"
+        event = watcher.get(0)
+        assert event is not None
+        driver.put("b", "child", b"child")
+        assert watcher.get(20) is not None
+        assert watcher.get(0.01) is None
+        driver.close()
+
+    assert forked_child(work) == 0
+    assert go_on.is_set()
+    writer.join()
+    releaser.join()
+    driver.put("b", "k", b"after")
+    assert [info.key for info in driver.list("b")] == ["k"]
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_fork_under_load_leaves_the_child_a_store_that_works(driver: MemoryDriver) -> None:
+    done = threading.Event()
+
+    def change() -> None:
+        number = 0
+        while not done.is_set():
+            number += 1
+            driver.put("b", f"{number % 7}", b"x")
+            driver.delete("b", f"{number % 5}")
+            driver.list("b")
+
+    threads = [threading.Thread(target=change) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+
+    def work() -> None:
+        driver.put("b", "child", b"child")
+        keys = [info.key for info in driver.list("b")]
+        assert keys == sorted(set(keys))
+        assert "child" in keys
+        driver.close()
+
+    codes = [forked_child(work) for _ in range(20)]
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert codes == [0] * 20
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_signal_handler_may_fork_while_its_thread_changes_the_store(
+    driver: MemoryDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push = Bucket.push
+    codes: list[int] = []
+
+    def interrupted(self: Bucket, key: str, version: Version) -> None:
+        monkeypatch.undo()
+        codes.append(forked_child(lambda: driver.put("b", "child", b"child")))
+        push(self, key, version)
+
+    monkeypatch.setattr(Bucket, "push", interrupted)
+    driver.put("b", "k", b"parent")
+    assert codes == [0]
+    assert [info.key for info in driver.list("b")] == ["k"]

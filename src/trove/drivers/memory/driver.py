@@ -7,7 +7,7 @@ import io
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Unpack
+from typing import Any
 
 from ...driver import (
     DEFAULT_MAX_KEYS,
@@ -27,7 +27,6 @@ from ...driver import (
     ObjectReader,
     ObjectRef,
     PartInfo,
-    PutOptions,
     RangeDriver,
     RangeSpec,
     ServerCopyDriver,
@@ -354,10 +353,31 @@ class MemoryDriver(
 
     # Multipart uploads.
 
-    def initiate_multipart(self, bucket: str, key: str, **options: Unpack[PutOptions]) -> str:
+    def initiate_multipart(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        storage_class: str | None = None,
+        expires_at: datetime | None = None,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+    ) -> str:
         store = self._opened()
         check_bucket(bucket)
-        attributes, conditions = check_put(check_key(key), **options)
+        attributes, conditions = check_put(
+            check_key(key),
+            content_type=content_type,
+            metadata=metadata,
+            tags=tags,
+            storage_class=storage_class,
+            expires_at=expires_at,
+            if_match=if_match,
+            if_none_match=if_none_match,
+        )
         with store.lock:
             upload_id = uuid.uuid4().hex
             store.bucket(bucket).uploads[upload_id] = Upload(key, attributes, conditions, utc_now())

@@ -8,17 +8,21 @@ from collections import deque
 from collections.abc import Callable
 
 from ...driver import EventType, ObjectEvent, ObjectInfo, Watcher, check_timeout
-from ...errors import EventsLostError, InvalidArgumentError
+from ...errors import EventsLostError, InvalidArgumentError, shown
 
 
 class EventLog:
     """The last ``retained`` events of a store; ``lock`` is the store's own."""
 
-    def __init__(self, lock: threading.Lock, retained: int) -> None:
+    def __init__(self, lock: threading.RLock, retained: int) -> None:
         self.changed = threading.Condition(lock)
         self.closed = False
         self.sequence = 0
         self._events: deque[ObjectEvent] = deque(maxlen=retained)
+
+    def renew_lock(self, lock: threading.RLock) -> None:
+        """Wait and wake by ``lock`` from now on; nobody may be waiting."""
+        self.changed = threading.Condition(lock)
 
     def append(self, bucket: str, key: str, before: ObjectInfo | None, after: ObjectInfo | None) -> None:
         """Log that ``key`` went from ``before`` to ``after``. Called under the lock."""
@@ -56,7 +60,7 @@ class MemoryWatcher(Watcher):
     def __init__(self, log: EventLog, since: int | None, wanted: Callable[[ObjectEvent], bool]) -> None:
         if since is not None and since > log.sequence:
             raise InvalidArgumentError(
-                f"since is {since}, and the newest event of this store is {log.sequence}; give the "
+                f"since is {shown(since)}, and the newest event of this store is {log.sequence}; give the "
                 "sequence of one of its events"
             )
         self._log = log

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import UTC, datetime
+from weakref import WeakSet
 
 from ...driver import Attributes, Conditions, Handles, ObjectInfo
 from ...errors import BucketNotFoundError, DriverClosedError, ObjectNotFoundError, VersionNotFoundError
@@ -15,12 +17,19 @@ class Store:
     """What an open driver holds. ``lock`` is held around every call of a method."""
 
     def __init__(self, driver: str, retained_events: int) -> None:
-        self.lock = threading.Lock()
+        # One that a signal handler may take again, for it may fork.
+        self.lock = threading.RLock()
         self.buckets: dict[str, Bucket] = {}
         self.events = EventLog(self.lock, retained_events)
         self.handles = Handles()
         self._driver = driver
         self._versions = 0
+        _all.add(self)
+
+    def renew_locks(self) -> None:
+        """Make the locks anew, in a child that was forked; nobody holds or waits for one there."""
+        self.lock = threading.RLock()
+        self.events.renew_lock(self.lock)
 
     def bucket(self, name: str) -> Bucket:
         if self.events.closed:
@@ -115,3 +124,38 @@ class Store:
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+# A child must find no store in the middle of a change by a thread that it does not have. So a fork waits
+# for the changes to end; of two forks at once, one waits for the other.
+
+_all: WeakSet[Store] = WeakSet()
+_forking = threading.RLock()
+_stopped: list[threading.RLock] = []
+
+
+def _before_fork() -> None:
+    _forking.acquire()
+    for store in list(_all):
+        lock = store.lock
+        lock.acquire()
+        _stopped.append(lock)
+
+
+def _after_fork_in_parent() -> None:
+    while _stopped:
+        _stopped.pop().release()
+    _forking.release()
+
+
+def _after_fork_in_child() -> None:
+    global _forking
+    _stopped.clear()
+    _forking = threading.RLock()
+    for store in list(_all):
+        store.renew_locks()
+
+
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+)
