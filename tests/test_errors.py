@@ -173,3 +173,11 @@ def test_failure_without_a_number_says_its_class() -> None:
     error = StorageIOError.of(OSError("odd"), "reading")
     assert str(error).startswith("reading failed: OSError; ")
     assert error.errno is None
+
+
+def test_what_has_no_repr_is_shown_by_its_type() -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    assert (shown(10**5000), shown(Broken())) == ("<int>", "<Broken>")

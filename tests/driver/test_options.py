@@ -47,6 +47,7 @@ from trove.driver import (
     guess_content_type,
 )
 from trove.driver.options import UNCONDITIONAL
+from trove.errors import shown
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NO_TEXT: list[Any] = [None, 5, b"text", ["text"], "a\0b", "\ud800"]
@@ -246,6 +247,14 @@ def test_what_is_no_aware_time_is_refused(value: Any) -> None:
         check_time("when", value)
 
 
+@pytest.mark.parametrize(("bound", "hours"), [(datetime.min, 1), (datetime.max, -1)])
+def test_time_that_utc_does_not_have_is_refused(bound: datetime, hours: int) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"when is .* outside of the years") as raised:
+        check_time("when", bound.replace(tzinfo=timezone(timedelta(hours=hours))))
+    assert isinstance(raised.value.__cause__, OverflowError)
+    assert check_time("when", bound.replace(tzinfo=UTC)).replace(tzinfo=None) == bound
+
+
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
@@ -301,7 +310,12 @@ def test_conditions_that_hold_let_the_write_go_on(conditions: Conditions, etag: 
     [
         (Conditions(if_none_match="*"), "etag", "exists already"),
         (Conditions(if_match="etag"), "other", "has the etag 'other'"),
-        (Conditions(if_match="etag"), None, "does not exist"),
+        (
+            Conditions(if_match="etag"),
+            None,
+            "^object 'k' does not exist in bucket 'b', and if_match='etag' was given; "
+            "leave the condition out to create it",
+        ),
         (Conditions("etag", "*"), "etag", "exists already"),
         (Conditions("etag", "*"), None, "does not exist"),
     ],
@@ -425,7 +439,16 @@ def test_timeout_is_in_seconds(timeout: Any, expected: float | None) -> None:
     assert check_timeout(timeout) == expected
 
 
-@pytest.mark.parametrize("timeout", [-1, -0.1, float("nan"), "1", True, timedelta(1)])
+@pytest.mark.parametrize("timeout", [float("inf"), 1e12, 10**400, 10**5000], ids=shown)
+def test_timeout_beyond_all_clocks_is_none(timeout: float) -> None:
+    assert check_timeout(timeout) is None
+
+
+@pytest.mark.parametrize(
+    "timeout",
+    [-(10**400), -(10**5000), float("-inf"), -1, -0.1, float("nan"), "1", True, timedelta(1)],
+    ids=shown,
+)
 def test_what_is_no_timeout_is_refused(timeout: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="timeout is"):
         check_timeout(timeout)
@@ -484,6 +507,8 @@ WRONG_RULES: dict[str, Callable[[], Any]] = {
     "id is no text": lambda: [rule(id=5)],
     "prefix is no text": lambda: [rule(prefix=None)],
     "days are negative": lambda: [rule(expiration_days=-1)],
+    "days are more than a timedelta has": lambda: [rule(expiration_days=10**9)],
+    "days are more than can be shown": lambda: [rule(expiration_days=10**5000)],
     "days are no integer": lambda: [rule(expiration_days=1.5)],
     "days are a switch": lambda: [rule(expiration_days=True)],
     "move in negative days": lambda: [rule(transition_days=-1, transition_storage="COLD")],

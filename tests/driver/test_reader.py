@@ -32,7 +32,49 @@ class Trickle(io.BytesIO):
         return super().read(2 if size is None or size < 0 else min(2, size))
 
 
+class Index:
+    def __index__(self) -> int:
+        return 6
+
+
 # Reading.
+
+
+def test_sizes_and_offsets_are_what_has_an_index() -> None:
+    reader = reader_of()
+    index: Any = Index()
+    assert reader.read(index) == b"first\n"
+    assert reader.seek(index) == 6
+    assert type(reader.tell()) is int
+    assert reader.readline(index) == b"second"
+    wrong: Any
+    for wrong in (1.5, 2.0, "1", [1]):
+        for call in (reader.read, reader.readline, reader.seek):
+            with pytest.raises(TypeError):
+                call(wrong)
+    with pytest.raises(TypeError):
+        reader.seek(None)  # type: ignore[arg-type]
+    assert reader.tell() == 12
+
+
+@pytest.mark.parametrize("offset", [1 << 62, 1 << 63, 10**30])
+def test_position_may_be_one_that_no_file_has(offset: int) -> None:
+    reader = reader_of(start=6, size=8)
+    assert (reader.seek(offset), reader.tell()) == (offset, offset)
+    assert (reader.read(), reader.read(3), reader.readline(), list(reader)) == (b"", b"", b"", [])
+    assert reader.seek(-offset, io.SEEK_CUR) == 0
+    assert reader.read() == b"second\n\n"
+    with pytest.raises(ValueError, match="before the start"):
+        reader.seek(-(10**5000))
+
+
+def test_readinto_what_can_not_be_filled_moves_nothing() -> None:
+    reader = reader_of()
+    wrong: Any
+    for wrong in (b"abc", memoryview(b"abc"), memoryview(bytearray(8))[::2], "abc", None):
+        with pytest.raises(TypeError):
+            reader.readinto(wrong)
+    assert reader.tell() == 0
 
 
 @pytest.mark.parametrize("size", [-1, None])

@@ -9,6 +9,7 @@ after that need not doubt its arguments. Options that the driver can't honour it
 from __future__ import annotations
 
 import mimetypes
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,10 @@ MAX_BUCKET_NAME_BYTES = 255
 MAX_PARTS = 10_000
 DEFAULT_MAX_KEYS = 1000
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
+MAX_DAYS = timedelta.max.days
+_LONGEST_TIMEOUT = (
+    threading.TIMEOUT_MAX / 2
+)  # whoever adds it to a clock must not pass the maximum by rounding
 
 
 class PutOptions(TypedDict, total=False):
@@ -188,13 +193,16 @@ class Conditions:
                 key=key,
             )
         if self.if_match is not None and self.if_match != etag:
-            found = "does not exist" if etag is None else f"has the etag {etag!r} now"
-            raise PreconditionFailedError(
-                f"object {shown(key)} in bucket {shown(bucket)} {found}, not {shown(self.if_match)} as "
-                "if_match asks; read it again and decide anew",
-                bucket=bucket,
-                key=key,
-            )
+            if etag is None:
+                found = (
+                    f"does not exist in bucket {shown(bucket)}, and if_match={shown(self.if_match)} was given"
+                )
+                remedy = "leave the condition out to create it"
+            else:
+                asked = f"not {shown(self.if_match)} as if_match asks"
+                found = f"in bucket {shown(bucket)} has the etag {etag!r} now, {asked}"
+                remedy = "read it again and decide anew"
+            raise PreconditionFailedError(f"object {shown(key)} {found}; {remedy}", bucket=bucket, key=key)
 
 
 UNCONDITIONAL = Conditions()
@@ -255,11 +263,16 @@ def check_mapping(name: str, mapping: object) -> ReadOnlyDict:
 
 def check_time(name: str, value: object) -> datetime:
     """A timezone-aware ``datetime``, in UTC."""
-    if not isinstance(value, datetime) or value.utcoffset() is None:
+    try:
+        if isinstance(value, datetime) and value.utcoffset() is not None:
+            return value.astimezone(UTC)
+    except OverflowError as error:
         raise InvalidArgumentError(
-            f"{name} is {shown(value)}; give a datetime with a timezone, such as datetime.now(UTC)"
-        )
-    return value.astimezone(UTC)
+            f"{name} is {shown(value)}, outside of the years 1 to 9999 in UTC; give a time within them"
+        ) from error
+    raise InvalidArgumentError(
+        f"{name} is {shown(value)}; give a datetime with a timezone, such as datetime.now(UTC)"
+    )
 
 
 def guess_content_type(key: str) -> str:
@@ -358,12 +371,12 @@ def check_sequence(since: object) -> int | None:
 
 
 def check_timeout(timeout: object) -> float | None:
-    """Seconds to wait, ``None`` for as long as it takes."""
+    """Seconds to wait; ``None`` for as long as it takes, which more than a clock can count is too."""
     if timeout is None:
         return None
     if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout >= 0:
         raise InvalidArgumentError(f"timeout is {shown(timeout)}; give seconds from 0 on, or None")
-    return float(timeout)
+    return None if timeout > _LONGEST_TIMEOUT else float(timeout)
 
 
 def check_lifetime(expires: object) -> timedelta:
@@ -393,8 +406,11 @@ def _check_rule(rule: LifecycleRule) -> None:
     check_text("a rule's prefix", rule.prefix, empty=True)
     for name in ("expiration_days", "transition_days"):
         days = getattr(rule, name)
-        if days is not None and (not isinstance(days, int) or isinstance(days, bool) or days < 0):
-            raise InvalidArgumentError(f"rule {shown(rule.id)}: {name} is {shown(days)}; give days from 0 on")
+        whole = isinstance(days, int) and not isinstance(days, bool)
+        if days is not None and not (whole and 0 <= days <= MAX_DAYS):
+            raise InvalidArgumentError(
+                f"rule {shown(rule.id)}: {name} is {shown(days)}; give days from 0 to {MAX_DAYS}"
+            )
     check_switch("a rule's enabled", rule.enabled)
     if (rule.transition_days is None) != (rule.transition_storage is None):
         raise InvalidArgumentError(

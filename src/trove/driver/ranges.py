@@ -32,7 +32,7 @@ class ByteRange(NamedTuple):
         start = max(0, size + self.offset) if self.offset < 0 else self.offset
         if start > size:
             raise InvalidRangeError(
-                f"the range begins at {start}, past the {size} bytes of object {shown(key)} in "
+                f"the range begins at {shown(start)}, past the {size} bytes of object {shown(key)} in "
                 f"bucket {shown(bucket)}; begin at {size} or before",
                 bucket=bucket,
                 key=key,

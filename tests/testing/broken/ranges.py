@@ -309,7 +309,7 @@ class ReadersOutliveTheDriver(MemoryDriver):
     def get(self, bucket: Any, key: Any, **options: Any) -> ObjectReader:
         reader = super().get(bucket, key, **options)
         return ObjectReader(
-            reader.info, io.BytesIO(reader._source.read()), start=reader._start, size=reader._size
+            reader.info, io.BytesIO(reader._source.read(-1)), start=reader._start, size=reader._size
         )
 
 

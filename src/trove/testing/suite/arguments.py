@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -184,6 +184,20 @@ class ArgumentSuite(Suite):
     def test_arguments_bad_expires_at(self, driver: Driver, filled: str, at: Any) -> None:
         with unchanged(driver, filled), pytest.raises(InvalidArgumentError):
             driver.put(filled, KEY, b"data", expires_at=at)
+
+    @_each({"first": (datetime.min, 14), "last": (datetime.max, -12)}, "bound")
+    def test_arguments_expires_at_beyond_what_utc_has(
+        self, driver: Driver, filled: str, bound: tuple[datetime, int]
+    ) -> None:
+        """Such a time may be refused, or be the first or last there is."""
+        naive, hours = bound
+        at = naive.replace(tzinfo=timezone(timedelta(hours=hours)))
+        try:
+            driver.put(filled, KEY, b"data", expires_at=at)
+        except InvalidArgumentError:
+            assert not exists(driver, filled, KEY)
+        else:
+            assert exists(driver, filled, KEY) == (hours < 0)
 
     @_each({"int": 5, "bytes": b"etag", "list": ["etag"], "bool": True}, "etag")
     def test_arguments_bad_if_match(self, driver: Driver, filled: str, etag: Any) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -118,6 +118,17 @@ class LifecycleSuite(Suite):
             ageing.set_lifecycle(bucket, BAD_RULES[kind])
         assert ageing.get_lifecycle(bucket) == [EXPIRE]
 
+    @pytest.mark.parametrize("days", [10**9, 10**12, 10**30])
+    def test_lifecycle_days_beyond_all_time(self, ageing: LifecycleDriver, bucket: str, days: int) -> None:
+        """Such rules may be refused, but not break what the lifecycle of other objects is."""
+        ageing.put(bucket, KEY, b"data")
+        try:
+            ageing.set_lifecycle(bucket, [LifecycleRule("late", expiration_days=days)])
+        except InvalidArgumentError:
+            assert ageing.get_lifecycle(bucket) == []
+        with unchanged(ageing, bucket):
+            ageing.apply_lifecycle()
+
     @pytest.mark.parametrize("rules", [None, 5, "rules"], ids=repr)
     def test_lifecycle_rules_of_another_type(self, ageing: LifecycleDriver, bucket: str, rules: Any) -> None:
         with pytest.raises(InvalidArgumentError):
@@ -131,7 +142,11 @@ class LifecycleSuite(Suite):
 
     # Applying them.
 
-    @pytest.mark.parametrize("now", [datetime(2100, 1, 1), "2100-01-01", 5], ids=["naive", "text", "int"])
+    @pytest.mark.parametrize(
+        "now",
+        [datetime(2100, 1, 1), "2100-01-01", 5, datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))],
+        ids=["naive", "text", "int", "before-the-first-in-utc"],
+    )
     def test_lifecycle_bad_now(self, ageing: LifecycleDriver, bucket: str, now: Any) -> None:
         with pytest.raises(InvalidArgumentError):
             ageing.apply_lifecycle(now)

@@ -246,6 +246,22 @@ class NotificationSuite(Suite):
             assert watcher.get(timeout) is None
             assert timeout * 0.9 <= time.monotonic() - begun < threads.PATIENCE
 
+    @pytest.mark.parametrize(
+        "timeout", [float("inf"), 1e12, 10**30, 10**400], ids=["inf", "1e12", "e30", "e400"]
+    )
+    def test_watch_get_with_all_the_time(
+        self, notifying: NotificationDriver, bucket: str, timeout: float
+    ) -> None:
+        with notifying.watch(bucket) as watcher:
+            waiting = Call(lambda: watcher.get(timeout))
+            notifying.put(bucket, KEY, b"data")
+            assert waiting.end().key == KEY
+
+    @pytest.mark.parametrize("timeout", [-1, float("nan"), "1"], ids=repr)
+    def test_watch_get_wrong_timeout(self, notifying: NotificationDriver, bucket: str, timeout: Any) -> None:
+        with notifying.watch(bucket) as watcher, pytest.raises(InvalidArgumentError):
+            watcher.get(timeout)
+
     def test_watch_get_after_the_time_was_over(self, notifying: NotificationDriver, bucket: str) -> None:
         with notifying.watch(bucket) as watcher:
             assert watcher.get(0) is None

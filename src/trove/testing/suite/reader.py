@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,16 @@ from .base import KEY, Suite
 from .threads import together
 
 LINES = b"first\nsecond\n\nlast without newline"
+
+
+class Index:
+    """Serves as an integer, as those of other libraries do."""
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+
+    def __index__(self) -> int:
+        return self._value
 
 
 def reader_of(driver: Driver, bucket: str, data: bytes = b"0123456789") -> ObjectReader:
@@ -85,6 +96,14 @@ class ReaderSuite(Suite):
             assert reader.tell() == 3
         assert bytes(buffer) == b"\0\x00012\0\0\0"
 
+    def test_reader_readinto_what_can_not_be_filled(self, driver: Driver, bucket: str) -> None:
+        with reader_of(driver, bucket) as reader:
+            wrong: Any
+            for wrong in (b"abc", memoryview(b"abc"), "abc", 5):
+                with pytest.raises(TypeError):
+                    reader.readinto(wrong)
+            assert (reader.tell(), reader.read(2)) == (0, b"01")
+
     def test_reader_readinto_at_the_end(self, driver: Driver, bucket: str) -> None:
         with reader_of(driver, bucket) as reader:
             reader.read()
@@ -138,6 +157,28 @@ class ReaderSuite(Suite):
     def test_reader_seek_before_the_start(self, driver: Driver, bucket: str) -> None:
         with reader_of(driver, bucket) as reader, pytest.raises((ValueError, OSError)):
             reader.seek(-1)
+
+    @pytest.mark.parametrize("offset", [1 << 62, 1 << 63, 1 << 64, 10**30])
+    def test_reader_seek_far_past_the_end(self, driver: Driver, bucket: str, offset: int) -> None:
+        with reader_of(driver, bucket) as reader:
+            assert (reader.seek(offset), reader.read(), reader.readline()) == (offset, b"", b"")
+            assert (reader.readinto(bytearray(4)), reader.read(5)) == (0, b"")
+            assert (reader.seek(4), reader.read(2)) == (4, b"45")
+
+    @pytest.mark.parametrize("offset", [1.5, 1.0, "1", None], ids=repr)
+    def test_reader_seek_to_no_integer(self, driver: Driver, bucket: str, offset: Any) -> None:
+        with reader_of(driver, bucket) as reader:
+            reader.read(3)
+            with pytest.raises(TypeError):
+                reader.seek(offset)
+            assert (reader.tell(), reader.read(2)) == (3, b"34")
+
+    def test_reader_takes_what_is_an_index(self, driver: Driver, bucket: str) -> None:
+        with reader_of(driver, bucket, LINES) as reader:
+            place: Any = Index(6)
+            assert (reader.seek(place), reader.read(place)) == (6, b"second")
+            reader.seek(0)
+            assert reader.readline(place) == b"first\n"
 
     def test_reader_says_what_it_can(self, driver: Driver, bucket: str) -> None:
         with reader_of(driver, bucket) as reader:
