@@ -257,6 +257,21 @@ def test_damaged_sidecar_is_refused_until_it_is_replaced(
     assert driver.head("b", "k") == info
 
 
+def test_damaged_sidecar_fails_the_pages_that_reach_it(driver: LocalDriver, root: Path) -> None:
+    driver.put("b", "k", b"old", metadata={"a": "b"})
+    damaged = sidecar(root)
+    damaged.write_bytes(b"{}")
+    for key in ("a", "z"):
+        driver.put("b", key, b"whole")
+    assert driver.list("b", prefix="z").all() == [driver.head("b", "z")]
+    with pytest.raises(CorruptStoreError, match=f"object 'k' .*{damaged.name}") as raised:
+        driver.list("b")
+    assert (raised.value.bucket, raised.value.key) == ("b", "k")
+    driver.delete("b", "k")
+    assert keys(driver) == ["a", "z"]
+    assert not damaged.exists()
+
+
 def test_flipped_bit_in_a_sidecar_is_found(driver: LocalDriver, root: Path) -> None:
     driver.put("b", "k", b"old", metadata={"author": "alice"})
     path = sidecar(root)
