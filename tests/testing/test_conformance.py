@@ -79,18 +79,75 @@ def test_run_on_a_broken_driver_fails(tmp_path: Path) -> None:
     assert "test_head_existing" in ran.stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["--tb=long", "-l"]], ids=["short", "long"])
-def test_run_prints_no_password(tmp_path: Path, arguments: list[str]) -> None:
-    dsn = "theirs://user:s3cr3t%21pass@host/path"
-    code = (
-        "BROKEN = True"
-        + REGISTERED
-        + f"raise SystemExit(run({dsn!r}, pytest_args=['-k', 'head_existing', *{arguments!r}]))"
-    )
+TALKATIVE = """
+import logging, sys, warnings
+from urllib.parse import unquote
+
+def said(self, bucket, key, **options):
+    told = f"{self.given} {unquote(self.given)}"
+    print("printed", told)
+    print("printed", told, file=sys.stderr)
+    sys.stdout.writelines(["written ", told])
+    warnings.warn(f"warned {told}")
+    logging.getLogger("theirs").warning("logged %s", told)
+    if HOW == "skips":
+        import pytest
+        pytest.skip(f"reason {told}")
+    raise RuntimeError(f"raised {told}")
+
+def opened(self, dsn, **options):
+    self.given = str(dsn)
+    MemoryDriver.open(self, "mem://")
+
+Theirs.open, Theirs.head = opened, said
+"""
+WITH_SECRETS = "theirs://user:s3cr3t%21pass@host/path?region=here&Access_Token=s3cr3t%2Ftoken"
+
+
+@pytest.mark.parametrize(
+    ("how", "arguments"),
+    [
+        ("fails", []),
+        ("skips", []),
+        ("fails", ["--tb=long", "-l"]),
+        ("fails", ["--tb=native"]),
+        ("fails", ["-s"]),
+        ("fails", ["--capture=tee-sys"]),
+        ("fails", ["-o", "log_cli=true"]),
+        ("fails", ["-W", "error"]),
+    ],
+)
+def test_run_prints_no_secret(tmp_path: Path, how: str, arguments: list[str]) -> None:
+    report = tmp_path / "report.xml"
+    chosen = ["-k", "head_existing", f"--junitxml={report}", "-o", "junit_logging=all", *arguments]
+    started = f"raise SystemExit(run({WITH_SECRETS!r}, pytest_args={chosen}))"
+    code = f"BROKEN, HOW = False, {how!r}{REGISTERED}{TALKATIVE}{started}"
     ran = runner(tmp_path, code)
-    assert ran.returncode == 1, ran.stdout + ran.stderr
-    assert "is broken" in ran.stdout
-    assert "s3cr3t" not in ran.stdout + ran.stderr
+    assert ran.returncode == (1 if how == "fails" else 0), ran.stdout + ran.stderr
+    for text in (ran.stdout, report.read_text()):
+        assert "theirs://" in text
+        assert "***" in text
+    assert "s3cr3t" not in ran.stdout + ran.stderr + report.read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--log-file=log"], ["-o", "log_file=log"], ["--pastebin=all"], ["--debug"]]
+)
+def test_run_refuses_to_write_where_it_can_hide_nothing(tmp_path: Path, arguments: list[str]) -> None:
+    started = f"raise SystemExit(run({WITH_SECRETS!r}, pytest_args={arguments}))"
+    code = f"BROKEN, HOW = False, ''{REGISTERED}{TALKATIVE}{started}"
+    ran = runner(tmp_path, code)
+    assert ran.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "leave it out" in ran.stderr
+    assert "s3cr3t" not in ran.stdout + ran.stderr + "".join(path.read_text() for path in tmp_path.iterdir())
+
+
+def test_run_writes_everywhere_when_there_is_nothing_to_hide(tmp_path: Path) -> None:
+    chosen = ["-k", "test_ping", "--log-file=log"]
+    ran = runner(
+        tmp_path, f"from trove.testing import run; raise SystemExit(run('mem://', pytest_args={chosen}))"
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_run_explains_its_assertions(tmp_path: Path) -> None:

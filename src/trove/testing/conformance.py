@@ -8,17 +8,15 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
 import trove
 
-from ..driver import parse_dsn
+from .hiding import Hiding, SecretDSN
 
 _ENVIRONMENT = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
-_HIDDEN = "***"
 
 
 def run(dsn: str, *, pytest_args: Sequence[str] = ()) -> int:
@@ -27,62 +25,45 @@ def run(dsn: str, *, pytest_args: Sequence[str] = ()) -> int:
     That is 0 when all tests passed, 1 when some failed, and pytest's own numbers beyond. ``pytest_args``
     go to pytest as they are (``["-k", "list", "-x"]``). The store may hold data: only buckets of the
     suite's own are touched, and deleted at the end. The folder it is run in, its pytest settings and the
-    environment's play no part, and no file is left in it. The password of the DSN is never printed.
+    environment's play no part, and no file is left in it.
+
+    The secrets of the DSN, its password and parameters such as ``token``, are hidden in reports and in all
+    that goes through ``sys.stdout`` and ``sys.stderr``, with ``-s`` too. Options of pytest's that write
+    elsewhere (``--log-file``, ``--debug``, ``--pastebin``) are refused when the DSN has any.
 
     The DSN is opened once before, so that one that can't be raises what :func:`trove.open` raises.
     """
     with trove.open(dsn) as driver:
         driver.ping()
     plugin = _Plugin(dsn)
-    with _undisturbed() as folder:
+    with _undisturbed() as folder, plugin.output():
         arguments = [
             *("-c", os.devnull, "--rootdir", str(folder), "--noconftest"),
             *("-p", "no:cacheprovider", "--import-mode", "importlib", "--tb", "short", "-rfs"),
-            # What drew in this function was imported before pytest was there to look at it.
-            *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
-            *pytest_args,
+            # Before the caller's: an option that may take a value, such as --debug, would take it.
             str(Path(__file__).with_name("target.py")),
+            *pytest_args,
+            # What drew in this function was imported before pytest was there to look at it. At the end, as
+            # the last filter is the first to be asked, and the caller's may be "error".
+            *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
         ]
         return int(pytest.main(arguments, plugins=[plugin]))
 
 
-class _SecretDSN(str):
-    """A DSN that tracebacks show without its password."""
-
-    def __repr__(self) -> str:
-        return repr(parse_dsn(str(self))) if "://" in self else repr(_HIDDEN)
-
-
-class _Plugin:
-    """Gives the tests the DSN, and takes its password out of what is reported."""
+class _Plugin(Hiding):
+    """Gives the tests the DSN, and hides its secrets."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = _SecretDSN(dsn)
-        parsed = parse_dsn(dsn)
-        written = dsn.partition("://")[2].partition("/")[0].rpartition("@")[0].partition(":")[2]
-        self._secrets = sorted({parsed.password, written, unquote(written)} - {""}, key=len, reverse=True)
+        super().__init__(dsn)
+        self._dsn = SecretDSN(dsn)
 
-    def pytest_configure(self) -> None:
+    def pytest_sessionstart(self) -> None:
         # Said when the package was imported too, but then pytest was not running yet.
         pytest.register_assert_rewrite("trove.testing.suite", "trove.testing.machine")
 
     @pytest.fixture
     def conformance_dsn(self) -> str:
         return self._dsn
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self) -> Iterator[None]:
-        report: pytest.TestReport = yield  # type: ignore[assignment]
-        text = report.longreprtext
-        if any(secret in text for secret in self._secrets):
-            report.longrepr = self._clean(text)
-        report.sections = [(title, self._clean(content)) for title, content in report.sections]
-        return report  # type: ignore[return-value]
-
-    def _clean(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, _HIDDEN)
-        return text
 
 
 @contextmanager
