@@ -348,7 +348,7 @@ def test_an_interrupted_put_stores_nothing_and_says_so_in_a_line(
     assert process.stdin is not None
     assert process.stderr is not None
     with process.stdin, process.stderr:
-        # More than a pipe holds: when it is written, the command is reading.
+        # More than a pipe holds: when it is written, the command is reading, or about to.
         process.stdin.write(b"x" * 2_000_000)
         process.stdin.flush()
         process.send_signal(number)
