@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -125,18 +126,17 @@ def test_drivers_lists_the_others_when_one_is_broken(run: Any, monkeypatch: pyte
     assert second["error"] is None
 
 
-def test_conformance_names_the_extra_that_is_missing(
-    run: Any, monkeypatch: pytest.MonkeyPatch, only_line: Any
-) -> None:
-    real = builtins.__import__
-
-    def without_testing(name: str, *arguments: Any, **options: Any) -> Any:
-        if name == "testing" or name.startswith("trove.testing"):
-            raise ModuleNotFoundError("No module named 'pytest'", name="pytest")
-        return real(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", without_testing)
-    assert "trove-engine[testing]" in only_line(run("conformance", "mem://", code=1).stderr)
+@pytest.mark.parametrize("missing", ["hypothesis", "pytest"])
+def test_conformance_names_the_extra_that_is_missing(missing: str, only_line: Any) -> None:
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['trove', 'conformance', 'mem://']; "
+        "from trove.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    line = only_line(done.stderr)
+    assert missing in line
+    assert "trove-engine[testing]" in line
 
 
 @pytest.mark.parametrize("dsn", ["nonsense", "mem://#b", ""])

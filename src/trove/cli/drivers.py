@@ -61,9 +61,6 @@ def conformance(ctx: click.Context, dsn: str, pytest_args: tuple[str, ...]) -> N
     parse_dsn(dsn)  # says what is wrong with it without pytest
     try:
         from ..testing import conformance as runner
-    except ModuleNotFoundError as error:
-        raise TroveError(
-            f"the conformance suite needs the package {error.name!r}; "
-            "install the testing extra: pip install 'trove-engine[testing]'"
-        ) from error
+    except ImportError as error:
+        raise TroveError(str(error)) from error
     ctx.exit(Exit.FAILURE if runner.run(dsn, pytest_args=pytest_args) else Exit.OK)
