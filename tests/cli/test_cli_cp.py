@@ -122,6 +122,62 @@ def test_a_tree_is_not_copied_into_itself_under_another_name_of_the_store(
     run("cp", "-r", "b/t", f"local://{tmp_path}/store#b/t/x", code=2)
 
 
+@pytest.fixture
+def nested(run: Any, here: Path) -> str:
+    """A store in the folder ``self``, beside a file and a folder; its bucket ``b`` has an object."""
+    (here / "self" / "sub").mkdir(parents=True)
+    (here / "self" / "a.txt").write_text("A")
+    (here / "self" / "sub" / "b.txt").write_text("B")
+    dsn = f"file://{here}/self/store?durability=relaxed"
+    run("mb", f"{dsn}#b")
+    run("put", "self/a.txt", f"{dsn}#b/store/b/new")
+    return dsn
+
+
+def keys(dsn: str, bucket: str) -> list[str]:
+    with trove.open(dsn) as driver:
+        return [info.key for info in driver.list(bucket)]
+
+
+@pytest.mark.parametrize("source", ["./self", ".", "./link"])
+def test_a_tree_that_holds_the_store_goes_into_it_without_it(
+    run: Any, here: Path, nested: str, source: str
+) -> None:
+    (here / "link").symlink_to(here / "self")
+    told = run("cp", "-r", source, f"{nested}#b/t")
+    assert "copied 2 objects" in told.output
+    assert "left out: 1 x folder of the store itself" in told.stderr
+    below = "t/self" if source == "." else "t"
+    assert keys(nested, "b") == ["store/b/new", f"{below}/a.txt", f"{below}/sub/b.txt"]
+
+
+@pytest.mark.parametrize("folder", ["./self/store", "./self/store/b", "./self/store/.trove", "./link/b"])
+def test_a_folder_of_a_store_and_the_store_are_not_copied_to_each_other(
+    run: Any, here: Path, nested: str, only_line: Any, folder: str
+) -> None:
+    (here / "link").symlink_to(here / "self" / "store")
+    local = nested.replace("file:", "local:")
+    before = contents(here / "self")
+    for source, target in ((folder, f"{local}#b"), (f"{nested}#b", folder), (f"{nested}#b", f"{folder}/new")):
+        assert "belongs to the store" in only_line(run("cp", "-r", source, target, code=2).stderr)
+    assert contents(here / "self") == before
+
+
+def test_a_tree_goes_around_its_store_but_not_into_it(run: Any, here: Path, nested: str) -> None:
+    run("cp", "./self/a.txt", f"{nested}#b/x")
+    told = run("cp", "-r", f"{nested}#b", "./self", code=2)
+    assert "belongs to the store" in told.stderr
+    assert "1 object could not be copied" in told.stderr
+    assert (here / "self" / "x").read_text() == "A"
+    assert keys(nested, "b") == ["store/b/new", "x"]
+
+
+def test_a_store_elsewhere_has_no_folder_to_keep_out_of(run: Any, here: Path, tree: Path, kept: Any) -> None:
+    kept.create_bucket("b")
+    run("cp", "-r", "./tree", "kept://tree#b")
+    run("cp", "-r", "kept://tree#b", "./tree")
+
+
 def test_an_object_is_not_copied_onto_itself(run: Any, store: Driver) -> None:
     store.put("b", "k", b"x")
     run("cp", "b/k", "b/k", code=2)

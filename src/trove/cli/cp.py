@@ -77,6 +77,9 @@ def cp(ctx: click.Context, stores: Stores, source: str, target: str, recursive: 
     and links in a local TARGET are never written through. A key that can't be a path below TARGET ('..',
     'a//b', 'a/b' where 'a' is a file) is refused; the others are copied, and the exit code says so.
 
+    A store in a local folder and the folders around it can be copied to each other: the store's own folder
+    is left out. Folders in it can't.
+
     Content type, metadata, tags and storage class go along between stores; within one store an expiry
     does too.
     """
@@ -189,11 +192,12 @@ def _copy_tree(stores: Stores, here: Location | str, there: Location | str, tall
         raise InvalidArgumentError("a tree can't go to standard output; 'trove cat' writes several objects")
     if isinstance(here, Location) and isinstance(there, Location):
         _refuse_overlap(stores, here, there)
-    prefix, target = "", _tree_target(stores, there, tally)
+    store = _store_below(here, there)
+    prefix, target = "", _tree_target(stores, there, store, tally)
     if isinstance(there, Location):
         prefix = there.folder
     with closing(target), Progress("copying") as progress:
-        for item in _tree_items(stores, here, tally):
+        for item in _tree_items(stores, here, store, tally):
             try:
                 target.write(item, prefix + item.name, progress)
                 tally.copied += 1
@@ -206,15 +210,35 @@ def _copy_tree(stores: Stores, here: Location | str, there: Location | str, tall
         return progress.count
 
 
-def _tree_items(stores: Stores, here: Location | str, tally: Tally) -> Iterator[Item]:
+def _store_below(here: Location | str, there: Location | str) -> str | None:
+    """The path of the store below the local folder, when it is in it; a copy of it would copy itself."""
+    if isinstance(here, str) and isinstance(there, Location):
+        folder, location = here, there
+    elif isinstance(here, Location) and isinstance(there, str):
+        folder, location = there, here
+    else:
+        return None
+    store, root = location.store_folder, os.path.realpath(folder)
+    if store is None:
+        return None
+    shared = os.path.commonpath((store, root))
+    if shared == store:
+        raise InvalidArgumentError(
+            f"{folder!r} belongs to the store of {str(location)!r}; choose a folder outside of it, or write "
+            "DSN#bucket/key to copy what is in the store"
+        )
+    return os.path.relpath(store, root) if shared == root else None
+
+
+def _tree_items(stores: Stores, here: Location | str, store: str | None, tally: Tally) -> Iterator[Item]:
     if isinstance(here, str):
-        return local_tree(here, tally.left_out)
+        return local_tree(here, tally.left_out, store)
     return stored_tree(stores.driver(here), here)
 
 
-def _tree_target(stores: Stores, there: Location | str, tally: Tally) -> Target:
+def _tree_target(stores: Stores, there: Location | str, store: str | None, tally: Tally) -> Target:
     if isinstance(there, str):
-        return FolderTarget(there)
+        return FolderTarget(there, store)
     drv = stores.driver(there)
     # A bucket that is missing is one error and not one for every item.
     drv.list(there.bucket, max_keys=1).close()

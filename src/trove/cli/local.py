@@ -38,16 +38,21 @@ class LocalFile:
         return open(descriptor, "rb")
 
 
-def walk(root: str, left_out: Counter[str], *, skip: frozenset[str] = frozenset()) -> Iterator[LocalFile]:
+def walk(
+    root: str, left_out: Counter[str], *, skip: frozenset[str] = frozenset(), store: str | None = None
+) -> Iterator[LocalFile]:
     """The regular files below ``root``, folder by folder in order of their names.
 
     Symbolic links are never followed; they, special files and folders that can't be read are counted in
-    ``left_out`` by reason. Folders whose names are in ``skip`` are passed over.
+    ``left_out`` by reason, and so is the folder with the path ``store`` below ``root``. Folders whose
+    names are in ``skip`` are passed over.
     """
-    return _walk(root, "", left_out, skip)
+    return _walk(root, "", left_out, skip, store)
 
 
-def _walk(folder: str, above: str, left_out: Counter[str], skip: frozenset[str]) -> Iterator[LocalFile]:
+def _walk(
+    folder: str, above: str, left_out: Counter[str], skip: frozenset[str], store: str | None
+) -> Iterator[LocalFile]:
     try:
         with os.scandir(folder) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
@@ -61,8 +66,10 @@ def _walk(folder: str, above: str, left_out: Counter[str], skip: frozenset[str])
             if entry.is_symlink():
                 left_out["symbolic link (not followed)"] += 1
             elif entry.is_dir(follow_symlinks=False):
-                if entry.name not in skip:
-                    yield from _walk(entry.path, f"{above}{entry.name}/", left_out, skip)
+                if above + entry.name == store:
+                    left_out["folder of the store itself"] += 1
+                elif entry.name not in skip:
+                    yield from _walk(entry.path, f"{above}{entry.name}/", left_out, skip, store)
             elif entry.is_file(follow_symlinks=False):
                 size = entry.stat(follow_symlinks=False).st_size
                 yield LocalFile(entry.path, above + entry.name, size)

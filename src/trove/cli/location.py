@@ -15,6 +15,8 @@ from ..driver import Driver, check_bucket, check_key, parse_dsn
 from ..errors import InvalidArgumentError
 
 ENVIRONMENT = "TROVE_DSN"
+# The schemes of stores that are folders of this machine.
+_LOCAL = frozenset({"file", "local", "trove"})
 _DSN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _FORM = f"write DSN#bucket/key, or set {ENVIRONMENT} and write bucket/key"
 
@@ -40,6 +42,12 @@ class Location:
     def folder(self) -> str:
         """The key as the prefix of what is below it: ending with ``/``, or ``""`` for the bucket."""
         return self.key if not self.key or self.key.endswith("/") else self.key + "/"
+
+    @property
+    def store_folder(self) -> str | None:
+        """The real path of the local folder that the store is; ``None`` when it is elsewhere."""
+        dsn = parse_dsn(self.dsn)
+        return os.path.realpath(dsn.host + dsn.path) if dsn.scheme in _LOCAL else None
 
 
 def has_dsn(text: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from ..driver import Driver, ObjectInfo, PutOptions, check_key
 from ..driver.types import STANDARD
-from ..errors import InvalidArgumentError, UnsupportedOptionError
+from ..errors import InvalidArgumentError, InvalidKeyError, UnsupportedOptionError, shown
 from .listing import objects
 from .local import LocalFile, TargetTree, open_source, replacing, walk
 from .location import Location
@@ -45,9 +45,9 @@ def local_file(path: str) -> Item:
     return Item(os.path.basename(path), os.stat(path).st_size, lambda: open_source(path))
 
 
-def local_tree(path: str, left_out: Counter[str]) -> Iterator[Item]:
-    """The regular files below a folder; what was left out is counted by reason."""
-    return (_tree_item(file) for file in walk(path, left_out))
+def local_tree(path: str, left_out: Counter[str], store: str | None) -> Iterator[Item]:
+    """The regular files below a folder but not in ``store``; what was left out is counted by reason."""
+    return (_tree_item(file) for file in walk(path, left_out, store=store))
 
 
 def _tree_item(file: LocalFile) -> Item:
@@ -136,12 +136,19 @@ def _attributes(info: ObjectInfo | None) -> PutOptions:
 
 
 class FolderTarget:
-    """A local folder; names are paths below it, and never outside of it."""
+    """A local folder; names are paths below it, and never outside of it nor in ``store`` below it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, store: str | None) -> None:
         self._tree = TargetTree(path)
+        self._store = store
 
     def write(self, item: Item, name: str, progress: Progress) -> None:
+        if self._store is not None and f"{name}/".startswith(f"{self._store}/"):
+            raise InvalidKeyError(
+                f"{shown(name)} below the target folder belongs to the store that is copied; "
+                "choose another folder",
+                key=name,
+            )
         with item.open() as source, self._tree.replacing(name) as target:
             shutil.copyfileobj(progress.reading(source), target, BLOCK_SIZE)
 
