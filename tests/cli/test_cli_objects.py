@@ -45,16 +45,19 @@ def test_put_prints_json_for_scripts(run: Any, store: Driver) -> None:
     assert (printed["bucket"], printed["key"], printed["size"]) == ("b", "k", 1)
 
 
-def test_put_creates_only_when_asked_to(run: Any, store: Driver) -> None:
+def test_put_creates_only_when_asked_to(run: Any, store: Driver, only_line: Any) -> None:
     run("put", "-", "b/k", "--create", input=b"old")
-    run("put", "-", "b/k", "--create", input=b"new", code=4)
-    run("put", "-", "b/k", "--if-none-match", "*", input=b"new", code=4)
+    for condition in (["--create"], ["--if-none-match", "*"]):
+        told = only_line(run("put", "-", "b/k", *condition, input=b"new", code=4).stderr)
+        assert told == "object 'k' exists already in bucket 'b'; without the condition it is replaced"
     assert run("cat", "b/k").output == "old"
 
 
-def test_put_replaces_only_the_etag_it_is_given(run: Any, store: Driver) -> None:
+def test_put_replaces_only_the_etag_it_is_given(run: Any, store: Driver, only_line: Any) -> None:
     etag = store.put("b", "k", b"old").etag
-    run("put", "-", "b/k", "--if-match", "0" * 32, input=b"new", code=4)
+    for key in ("k", "missing"):
+        told = only_line(run("put", "-", f"b/{key}", "--if-match", "zz", input=b"new", code=4).stderr)
+        assert told.startswith(f"bucket 'b' has no object '{key}' with the etag 'zz'; 'trove stat'")
     run("put", "-", "b/k", "--if-match", etag, input=b"new")
     assert run("cat", "b/k").output == "new"
 
@@ -112,7 +115,12 @@ def test_get_writes_a_range(run: Any, store: Driver, here: Path) -> None:
     assert run("get", "b/k", "-", "--range", "-3").output == "789"
     assert run("cat", "b/k", "b/k", "--range", "bytes=8-").output == "8989"
     run("cat", "b/k", "--range", "11-", code=2)
-    run("cat", "b/k", "--range", "nonsense", code=2)
+
+
+@pytest.mark.parametrize("given", ["x", "5-2", "bytes=x", "-0", "0-1,3-4", "(0, 5)"])
+def test_a_wrong_range_is_told_the_forms_of_the_command(run: Any, only_line: Any, given: str) -> None:
+    told = only_line(run("get", "b/k", "--range", given, code=2).stderr)
+    assert f"{given!r} is no range; write 0-1023, 1024- or -100" in told
 
 
 def test_a_failed_get_leaves_the_old_file_and_nothing_else(

@@ -10,7 +10,13 @@ from typing import Any
 import click
 
 from ..driver import BucketInfo, Driver, PutOptions, VersioningDriver
-from ..errors import BucketNotFoundError, InvalidArgumentError, ObjectNotFoundError, shown
+from ..errors import (
+    BucketNotFoundError,
+    InvalidArgumentError,
+    ObjectNotFoundError,
+    PreconditionFailedError,
+    shown,
+)
 from . import output
 from .listing import objects
 from .local import file_target, open_source, replacing
@@ -76,7 +82,12 @@ def put(stores: Stores, /, file: str, location: Location, as_json: bool, **given
         location = Location(location.dsn, location.bucket, location.key + basename)
     total = None if file == "-" else _size(file)
     with _source(file) as source, Progress(output.printable(location.basename), total) as progress:
-        info = stores.driver(location).put(location.bucket, location.key, progress.reading(source), **options)
+        try:
+            info = stores.driver(location).put(
+                location.bucket, location.key, progress.reading(source), **options
+            )
+        except PreconditionFailedError as error:
+            raise PreconditionFailedError(_condition_text(location, options["if_match"])) from error
     if as_json:
         output.json_line({"bucket": location.bucket, **output.object_json(info)})
     else:
@@ -99,6 +110,16 @@ def _put_options(
         options["expires_at"] = datetime.now(UTC) + expires_in
     options["if_none_match"] = "*" if create else if_none_match
     return options
+
+
+def _condition_text(location: Location, if_match: str | None) -> str:
+    key, bucket = shown(location.key), shown(location.bucket)
+    if if_match is None:
+        return f"object {key} exists already in bucket {bucket}; without the condition it is replaced"
+    return (
+        f"bucket {bucket} has no object {key} with the etag {shown(if_match)}; 'trove stat' shows the etag "
+        "that it has now, if it is there"
+    )
 
 
 def _source(file: str) -> Any:

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from ..driver import check_range
+from ..errors import InvalidRangeError, shown
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -44,8 +47,17 @@ def instant(ctx: click.Context, param: click.Parameter, value: str | None) -> da
 
 
 def byte_range(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A byte range as in HTTP, with or without its ``bytes=``; the driver says what is wrong with it."""
-    return value if value is None or value.startswith("bytes=") else f"bytes={value}"
+    """A byte range as in HTTP, with or without its ``bytes=``."""
+    if value is None:
+        return None
+    spec = value if value.startswith("bytes=") else f"bytes={value}"
+    try:
+        check_range(spec)
+    except InvalidRangeError as error:
+        raise click.BadParameter(
+            f"{shown(value)} is no range; write 0-1023, 1024- or -100", ctx, param
+        ) from error
+    return spec
 
 
 def pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
