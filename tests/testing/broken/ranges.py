@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import operator
 from typing import Any
 
 from trove.driver import ObjectReader
@@ -351,7 +352,8 @@ class _ShortReads(_Own):
     __slots__ = ()
 
     def read(self, size: int | None = -1, /) -> bytes:
-        return super().read(size if size is None or size < 0 else min(size, 1 << 21))
+        wanted = -1 if size is None else operator.index(size)
+        return super().read(wanted if wanted < 0 else min(wanted, 1 << 21))
 
 
 @caught_by(

@@ -338,8 +338,9 @@ class ExpiresTooEarly(MemoryDriver):
     """What expires within two hours is gone at once."""
 
     def put(self, *args: Any, expires_at: Any = None, **options: Any) -> ObjectInfo:
-        soon = datetime.now(UTC) + timedelta(hours=2)
-        if isinstance(expires_at, datetime) and expires_at.tzinfo and expires_at < soon:
+        now = datetime.now(UTC)
+        soon = now + timedelta(hours=2)
+        if isinstance(expires_at, datetime) and expires_at.tzinfo and now < expires_at < soon:
             expires_at -= timedelta(hours=2)
         return super().put(*args, expires_at=expires_at, **options)
 

@@ -161,8 +161,8 @@ class ReaderSuite(Suite):
     @pytest.mark.parametrize("offset", [1 << 62, 1 << 63, 1 << 64, 10**30])
     def test_reader_seek_far_past_the_end(self, driver: Driver, bucket: str, offset: int) -> None:
         with reader_of(driver, bucket) as reader:
-            assert (reader.seek(offset), reader.read(), reader.readline()) == (offset, b"", b"")
-            assert (reader.readinto(bytearray(4)), reader.read(5)) == (0, b"")
+            assert reader.seek(offset) == offset
+            assert (reader.read(), reader.read(5), reader.readline()) == (b"", b"", b"")
             assert (reader.seek(4), reader.read(2)) == (4, b"45")
 
     @pytest.mark.parametrize("offset", [1.5, 1.0, "1", None], ids=repr)
@@ -174,11 +174,9 @@ class ReaderSuite(Suite):
             assert (reader.tell(), reader.read(2)) == (3, b"34")
 
     def test_reader_takes_what_is_an_index(self, driver: Driver, bucket: str) -> None:
-        with reader_of(driver, bucket, LINES) as reader:
+        with reader_of(driver, bucket) as reader:
             place: Any = Index(6)
-            assert (reader.seek(place), reader.read(place)) == (6, b"second")
-            reader.seek(0)
-            assert reader.readline(place) == b"first\n"
+            assert (reader.seek(place), reader.read(place)) == (6, b"6789")
 
     def test_reader_says_what_it_can(self, driver: Driver, bucket: str) -> None:
         with reader_of(driver, bucket) as reader:
