@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..driver import Driver, VersioningDriver
-from ..errors import BucketNotEmptyError
+from ..errors import BucketNotEmptyError, shown
 from . import output
 from .listing import objects, print_buckets, versioning
 from .location import Location, Stores, pass_stores, whole_bucket, whole_store
@@ -48,7 +48,7 @@ def rb(stores: Stores, location: Location, force: bool) -> None:
         if not force:
             raise
         raise BucketNotEmptyError(
-            f"bucket {location.bucket!r} still holds something that no listing shows, such as versions "
+            f"bucket {shown(location.bucket)} still holds something that no listing shows, such as versions "
             "behind a delete marker; 'trove versions' lists them by key, 'trove rm --version' deletes them"
         ) from error
     with_what = f" and the {output.counted(deleted, 'object')} in it" if deleted else ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import click
 
 from ..driver import Driver, parse_dsn
-from ..errors import InvalidArgumentError, NotFoundError, ObjectNotFoundError, TroveError
+from ..errors import InvalidArgumentError, NotFoundError, ObjectNotFoundError, TroveError, shown
 from . import output
 from .failure import Exit, complain, exit_code, message
 from .local import file_target, left_out_text
@@ -102,7 +102,7 @@ def cp(ctx: click.Context, stores: Stores, source: str, target: str, recursive: 
         hint = _local_hint(here)
         if not hint:
             raise
-        raise type(error)(f"{str(here)!r} is not there{hint}") from error
+        raise type(error)(f"{shown(str(here))} is not there{hint}") from error
     if there != "-":
         _report(tally, moved, time.perf_counter() - started, as_json=as_json)
     ctx.exit(tally.first_failure)
@@ -149,7 +149,7 @@ def _single(stores: Stores, here: Location | str) -> Item:
         return local_file(here)
     if not here.key:
         raise InvalidArgumentError(
-            f"{here.bucket!r} is a bucket; give -r to copy all that is in it{_local_hint(here)}"
+            f"{shown(here.bucket)} is a bucket; give -r to copy all that is in it{_local_hint(here)}"
         )
     return stored_object(stores.driver(here), here)
 
@@ -169,7 +169,9 @@ def _single_target(stores: Stores, there: Location | str, item: Item, tally: Tal
 
 def _refuse_same_object(stores: Stores, here: Location, there: Location) -> None:
     if (here.bucket, here.key) == (there.bucket, there.key) and _same_store(stores, here, there):
-        raise InvalidArgumentError(f"source and target are the same object, {str(here)!r}; give another one")
+        raise InvalidArgumentError(
+            f"source and target are the same object, {shown(str(here))}; give another one"
+        )
 
 
 # Trees.
@@ -224,8 +226,8 @@ def _store_below(here: Location | str, there: Location | str) -> str | None:
     shared = os.path.commonpath((store, root))
     if shared == store:
         raise InvalidArgumentError(
-            f"{folder!r} belongs to the store of {str(location)!r}; choose a folder outside of it, or write "
-            "DSN#bucket/key to copy what is in the store"
+            f"{folder!r} belongs to the store of {shown(str(location))}; choose a folder outside of it, or "
+            "write DSN#bucket/key to copy what is in the store"
         )
     return os.path.relpath(store, root) if shared == root else None
 
@@ -255,8 +257,8 @@ def _refuse_overlap(stores: Stores, here: Location, there: Location) -> None:
         return
     if _same_store(stores, here, there):
         raise InvalidArgumentError(
-            f"source {str(here)!r} and target {str(there)!r} lie in each other, so that the copy would copy "
-            "itself; choose a target outside of the source"
+            f"source {shown(str(here))} and target {shown(str(there))} lie in each other, so that the copy "
+            "would copy itself; choose a target outside of the source"
         )
 
 
@@ -276,7 +278,6 @@ def _identity(drv: Driver, location: Location) -> tuple[str, ...]:
 
 
 def _report(tally: Tally, moved: int, seconds: float, *, as_json: bool) -> None:
-    left_out = sum(tally.left_out.values())
     if as_json:
         output.json_line(
             {
@@ -291,7 +292,7 @@ def _report(tally: Tally, moved: int, seconds: float, *, as_json: bool) -> None:
         output.line(
             f"copied {output.counted(tally.copied, 'object')}, {output.size(moved)} in {seconds:.2f} s"
         )
-        if left_out:
+        if tally.left_out:
             complain(left_out_text(tally.left_out))
     if tally.failed:
         complain(f"{output.counted(tally.failed, 'object')} could not be copied, as said above")

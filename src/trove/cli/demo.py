@@ -70,7 +70,8 @@ def demo(folder: str | None, dsn: str | None, keep: bool, as_json: bool) -> None
     """
     source = _input(folder)
     with ExitStack() as closing:
-        place = closing.enter_context(_place(dsn, keep=keep))
+        store = _own_store(keep=keep) if dsn is None else _given_store(dsn, keep=keep)
+        place = closing.enter_context(store)
         if not as_json:
             output.line(f"Trove {trove.__version__} demo")
             output.line(f"  files  {output.name(source.title)}")
@@ -98,12 +99,6 @@ def _input(folder: str | None) -> _Input:
 
 
 # Where to.
-
-
-@contextmanager
-def _place(dsn: str | None, *, keep: bool) -> Iterator[_Place]:
-    with _given_store(dsn, keep=keep) if dsn is not None else _own_store(keep=keep) as place:
-        yield place
 
 
 @contextmanager

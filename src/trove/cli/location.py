@@ -12,7 +12,7 @@ import click
 import trove
 
 from ..driver import Driver, check_bucket, check_key, parse_dsn
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, shown
 
 ENVIRONMENT = "TROVE_DSN"
 # The schemes of stores that are folders of this machine.
@@ -66,14 +66,14 @@ def parse_location(text: str) -> Location:
             what = "no store is named"
             if text:
                 # A mistyped DSN may hold a password.
-                what = f"{'the location' if ':' in text or '@' in text else repr(text)} names no store"
+                what = f"{'the location' if ':' in text or '@' in text else shown(text)} names no store"
             raise InvalidArgumentError(f"{what}; {_FORM}")
     parse_dsn(dsn)  # refuses a malformed one before anything is opened
     bucket, _, key = rest.partition("/")
     if bucket:
         check_bucket(bucket)
     elif key:
-        raise InvalidArgumentError(f"the location has the key {key!r} but no bucket; {_FORM}")
+        raise InvalidArgumentError(f"the location has the key {shown(key)} but no bucket; {_FORM}")
     if key:
         check_key(key)
     return Location(dsn, bucket, key)
@@ -87,7 +87,7 @@ def object_location(ctx: click.Context, param: click.Parameter, value: str) -> L
     location = bucket_location(ctx, param, value)
     if not location.key:
         raise InvalidArgumentError(
-            f"the location names bucket {location.bucket!r} but no key; add '/' and the key"
+            f"the location names bucket {shown(location.bucket)} but no key; add '/' and the key"
         )
     return location
 
@@ -118,7 +118,7 @@ def whole_bucket(ctx: click.Context, param: click.Parameter, value: str) -> Loca
     """A location of a bucket, without a key."""
     location = bucket_location(ctx, param, value)
     if location.key:
-        raise InvalidArgumentError(f"the location names the key {location.key!r}; give a bucket alone")
+        raise InvalidArgumentError(f"the location names the key {shown(location.key)}; give a bucket alone")
     return location
 
 
@@ -131,7 +131,9 @@ def whole_store(ctx: click.Context, param: click.Parameter, value: str | None) -
     """A DSN, by itself; none given is the one that the environment names."""
     location = parse_location(value or "")
     if location.bucket:
-        raise InvalidArgumentError(f"the location names the bucket {location.bucket!r}; give a DSN alone")
+        raise InvalidArgumentError(
+            f"the location names the bucket {shown(location.bucket)}; give a DSN alone"
+        )
     return location
 
 
