@@ -11,10 +11,10 @@ demo: $(READY)
 	$(BIN)/trove demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadscope -m "not slow"
 
 test-all: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
