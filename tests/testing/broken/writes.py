@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -95,6 +96,12 @@ class CreatesTwiceInARace(MemoryDriver):
                 self.head(bucket, key)
             except ObjectNotFoundError:
                 if_none_match = None
+                # Wait for somebody else who has checked and not written: so the fault never hides in a race.
+                meeting = self.__dict__.setdefault("meeting", threading.Barrier(2))
+                try:
+                    meeting.wait(timeout=0.5)
+                except threading.BrokenBarrierError:
+                    meeting.reset()
         return super().put(bucket, key, data, if_none_match=if_none_match, **options)
 
 
