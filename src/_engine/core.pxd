@@ -1,0 +1,44 @@
+from libc.stdint cimport uint64_t
+
+from .chunker cimport Chunker
+from .commit cimport Commit
+from .index cimport Index
+from .pack cimport Pack, Packs, PackWriter
+from .state cimport State
+
+
+cdef class Change:
+    """Something to commit: `stage` checks its preconditions and makes its changes."""
+
+    cdef public bint durable          # must be on disk before it is acknowledged
+    cdef bint _done
+    cdef object result
+    cdef object error
+    cdef int stage(self, Commit commit) except -1
+
+
+cdef class Core:
+    """A store that this process has open, shared by all its handles."""
+
+    cdef readonly str path
+    cdef readonly object parameters
+    cdef readonly bint readonly
+    cdef readonly int pid
+    cdef readonly Packs packs
+    cdef readonly Index index
+    cdef readonly PackWriter writer
+    cdef readonly State state
+    cdef readonly Chunker chunker
+    cdef public int handles
+    cdef object _lock                 # one committer at a time
+    cdef list _queue
+    cdef object _lifetime             # the descriptor whose lock says that the store is open
+    cdef object _flusher
+    cdef object _wake
+    cdef object __weakref__
+    cdef object submit(self, Change change)
+    cdef int commit(self, list changes) except -1
+    cdef int _attempt(self, list changes) except -1
+    cdef int _append(self, Commit commit, object txn, bint durable) except -1
+    cdef int flush(self) except -1
+    cdef object catch_up(self, object txn)

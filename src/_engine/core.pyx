@@ -1,0 +1,277 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Core: a store that this process has open, and how changes are committed to it.
+
+One commit, in the order that makes it safe:
+
+1. The data of large objects is in this process's pack already, outside any lock.
+2. The index's write transaction begins: that is the lock between processes. A commit of somebody who died
+   half way is rolled forward first. The changes check their preconditions and are made, inside the
+   transaction.
+3. The commit record is appended; with full durability every pack that holds unflushed bytes is flushed.
+4. The transaction is committed, the sequence is published, and only then is anybody told of success.
+
+Threads that come while one is at it queue up, and the next one of them commits for all: one record, one
+flush.
+"""
+
+import os
+import threading
+import weakref
+
+import lmdb
+from cpython.bytes cimport PyBytes_GET_SIZE
+from libc.errno cimport EINTR, errno
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from trove.errors import CorruptStoreError, StorageIOError, TroveError
+
+from .chunker cimport Chunker
+from .codec cimport COMMIT, load64
+from .commit cimport Commit
+from .index cimport Index, row
+from .index import index_error
+from .info cimport now_us
+from .pack cimport Pack, Packs, PackWriter
+from .state cimport STATE_BURNED, STATE_INFLIGHT, STATE_SEQUENCE, State
+
+cdef extern from "<unistd.h>" nogil:
+    int fdatasync(int fd)
+
+FLUSH_SECONDS = 1.0  # how long relaxed writes stay unflushed, about
+
+
+class _Restage(Exception):
+    """A change failed after it had changed the index: begin again without it."""
+
+
+cdef class Change:
+    cdef int stage(self, Commit commit) except -1:
+        raise TypeError("a change has to say what it does")
+
+
+cdef class Core:
+    def __init__(self, str path, parameters, Index index, Packs packs, State state, bint readonly, lifetime):
+        self.path = path
+        self.parameters = parameters
+        self.index = index
+        self.packs = packs
+        self.state = state
+        self.readonly = readonly
+        self.pid = os.getpid()
+        self.writer = None if readonly else PackWriter(packs, state)
+        self.chunker = Chunker(
+            parameters.chunk_minimum, parameters.chunk_normal, parameters.chunk_maximum, parameters.chunk_level
+        )
+        self._lock = threading.Lock()
+        self._queue = []
+        self._lifetime = lifetime
+        self._wake = threading.Event()
+
+    # Committing.
+
+    cdef object submit(self, Change change):
+        """Commit ``change``, alone or with others that wait; its result. Raises its error."""
+        self._queue.append(change)
+        with self._lock:
+            if not change._done:
+                # Whatever queued up while another thread committed goes together now.
+                changes, self._queue = self._queue, []
+                self.commit(changes)
+        if change.error is not None:
+            raise change.error
+        return change.result
+
+    cdef int commit(self, list changes) except -1:
+        """Commit ``changes`` together; each gets its result or its own error. Called with the lock held."""
+        cdef Change change
+        pending = changes
+        while pending:
+            try:
+                self._attempt(pending)
+                break
+            except lmdb.MapFullError:
+                try:
+                    self.index.grow()
+                except TroveError as error:
+                    fail(pending, error)
+            except _Restage:
+                pass
+            except lmdb.Error as error:
+                typed = index_error(error, f"committing to the index in {self.index.folder}")
+                typed.__cause__ = error
+                fail(pending, typed)
+            except BaseException as error:
+                fail(pending, error)
+            pending = [change for change in pending if change.error is None]
+        for change in changes:
+            change._done = True
+        return 0
+
+    cdef int _attempt(self, list changes) except -1:
+        cdef Change change
+        cdef Commit commit
+        cdef bint durable = False
+        cdef uint32_t before
+        txn = self.index.begin_write()
+        try:
+            txn = self.catch_up(txn)
+            sequence = max(self.state.get(STATE_SEQUENCE), self.state.get(STATE_BURNED)) + 1
+            commit = Commit(self.index, txn, sequence)
+            for change in changes:
+                if change.error is not None:
+                    continue
+                before = commit.count
+                try:
+                    change.stage(commit)
+                except lmdb.Error:
+                    raise
+                except Exception as error:
+                    change.error = error
+                    if commit.count != before:
+                        raise _Restage from error
+                else:
+                    durable = durable or change.durable
+            if commit.count:
+                self._append(commit, txn, durable)
+                txn = None
+        finally:
+            if txn is not None:
+                txn.abort()
+        return 0
+
+    cdef int _append(self, Commit commit, object txn, bint durable) except -1:
+        """Steps 3 and 4. Whatever fails in them, the transaction is gone afterwards and so is the record."""
+        cdef Pack pack
+        cdef uint64_t offset
+        cdef uint64_t sequence = commit.sequence
+        record = commit.record(self.state.get(STATE_SEQUENCE), now_us(), self.packs.seed)
+        pack = None
+        try:
+            pack, offset = self.writer.append_commit(record, sequence)
+            if not self.state.note_written(pack.number, offset + PyBytes_GET_SIZE(record)):
+                self.flush()
+                self.state.note_written(pack.number, offset + PyBytes_GET_SIZE(record))
+            if durable:
+                self.flush()
+            commit.finish(pack.number, offset)
+            txn.commit()
+        except BaseException:
+            # The number is burned: a record of it may be on disk, and must never be taken for another's.
+            self.state.set(STATE_BURNED, sequence)
+            self.state.set(STATE_INFLIGHT, 0)
+            txn.abort()
+            if pack is not None:
+                self.writer.retire()
+                self.writer.take_back(pack, offset, PyBytes_GET_SIZE(record))
+            raise
+        self.state.set(STATE_SEQUENCE, sequence)
+        if not durable and self._flusher is None:
+            self._start_flusher()
+        return 0
+
+    cdef object catch_up(self, object txn):
+        """Roll a commit forward whose writer died between the log and the index; a transaction to go on with."""
+        cdef uint64_t inflight = self.state.get(STATE_INFLIGHT)
+        cdef uint64_t head
+        cdef Commit commit
+        if inflight <= self.state.get(STATE_SEQUENCE):
+            return txn
+        head = head_of(self.index, txn)
+        if head < inflight and inflight > self.state.get(STATE_BURNED):
+            _, number, offset = self.state.inflight
+            payload = self.commit_payload(number, offset, inflight)
+            if payload is None:
+                self.state.set(STATE_BURNED, inflight)
+            else:
+                commit = Commit(self.index, txn, inflight, replaying=True)
+                commit.replay(payload)
+                commit.finish(number, offset)
+                txn.commit()
+                self.state.note_written(number, offset + len(payload) + 64)
+                head = inflight
+                txn = self.index.begin_write()
+        self.state.set(STATE_SEQUENCE, head)
+        self.state.set(STATE_INFLIGHT, 0)
+        return txn
+
+    def commit_payload(self, number, offset, sequence):
+        """The payload of the commit that is said to stand there, ``None`` when it is not whole."""
+        try:
+            pack = self.packs.open(number)
+            found = self.packs.record_at(pack, offset, os.fstat(pack.fd).st_size)
+        except (CorruptStoreError, FileNotFoundError):
+            return None
+        if found is None or found[0] != COMMIT or found[1] != sequence:
+            return None
+        return pack.read(found[4], found[3])
+
+    # Flushing.
+
+    cdef int flush(self) except -1:
+        """Put every byte that any process appended on disk. Called inside the write transaction."""
+        cdef Pack pack
+        cdef int failed
+        for number, end in self.state.unflushed():
+            pack = self.packs.open_pack(number)
+            with nogil:
+                failed = fdatasync(pack.fd)
+                while failed and errno == EINTR:
+                    failed = fdatasync(pack.fd)
+            if failed:
+                cause = OSError(errno, os.strerror(errno))
+                # Never again: the kernel may have dropped the bytes and would report success.
+                self.writer.retire()
+                raise StorageIOError.of(cause, f"flushing {pack.path}") from cause
+            self.state.note_flushed(number, end)
+        return 0
+
+    def flush_now(self):
+        """Flush what is unflushed, in its own transaction."""
+        with self._lock:
+            txn = self.index.begin_write()
+            try:
+                self.flush()
+            finally:
+                txn.abort()
+
+    def _start_flusher(self):
+        self._flusher = threading.Thread(
+            target=_flush_regularly, args=(weakref.ref(self), self._wake), name="trove-flush", daemon=True
+        )
+        self._flusher.start()
+
+    def stop_flusher(self):
+        flusher, self._flusher = self._flusher, None
+        if flusher is not None:
+            self._wake.set()
+            flusher.join()
+            self._wake.clear()
+
+
+def fail(changes, error):
+    cdef Change change
+    for change in changes:
+        if change.error is None:
+            change.error = error
+
+
+def head_of(Index index, txn):
+    """The sequence of the last commit that the index has."""
+    body = row(txn, index.meta, b"head", "meta")
+    if body is None:
+        return 0
+    return int.from_bytes(body[:8], "little")
+
+
+def _flush_regularly(core_of, wake):
+    """Flush about once a second for as long as there is something to flush."""
+    while not wake.wait(FLUSH_SECONDS):
+        core = core_of()
+        if core is None or core.pid != os.getpid():
+            return
+        if core.state.unflushed():
+            try:
+                core.flush_now()
+            except TroveError:
+                return  # the next durable write or close meets the same failure and reports it
+        del core

@@ -1,0 +1,312 @@
+# cython: language_level=3
+"""Recovery: opening a store and closing it, and making an index trustworthy again.
+
+Whoever opens a store first decides what its index is worth. After a clean close, or in the boot that the
+store was last open in (the page cache is intact, whatever died), it is what it was, but for a commit in
+flight. In any other case it is rebuilt: from the newest snapshot that is whole, or from nothing, with the
+commits of all packs that follow in one chain.
+"""
+
+import fcntl
+import os
+import shutil
+import threading
+
+import lmdb
+
+from trove.errors import CorruptStoreError, InvalidArgumentError, StorageIOError, TroveError
+
+from .codec cimport COMMIT, Decoder
+from .commit cimport Commit
+from .core cimport Core
+from .index cimport Index
+from .pack cimport Packs
+from .state cimport State
+from . import snapshots, store
+from .core import head_of
+from .pack import sync_folder
+from .state import UNKNOWN_BOOT, this_boot
+
+REPLAY_BATCH = 5_000  # operations per transaction of a rebuild
+
+# The stores that this process has open, by real path: LMDB allows one environment for each.
+_cores = {}
+_cores_lock = threading.Lock()
+_inherited = []  # of the parent process, after a fork: never to be used, nor closed
+
+
+def _after_fork():
+    global _cores_lock
+    for core in _cores.values():
+        release_lifetime(core)
+        _inherited.append(core)
+    _cores.clear()
+    _cores_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def release_lifetime(Core core):
+    """Drop this process's copy of a descriptor whose lock belongs to the parent."""
+    if core._lifetime is not None:
+        os.close(core._lifetime)
+        core._lifetime = None
+
+
+def open_core(path, make_parameters, readonly=False):
+    """The core for the store at ``path``, made if it is not there; shared with other handles on it.
+
+    ``make_parameters()`` gives the parameters of a new store.
+    """
+    path = os.path.realpath(path)
+    with _cores_lock:
+        core = _cores.get((path, readonly))
+        if core is None:
+            if (path, not readonly) in _cores:
+                raise InvalidArgumentError(
+                    f"{path} is open in this process in the other mode; close it there, or open it in the same mode"
+                )
+            core = _opened(path, make_parameters, readonly)
+            _cores[(path, readonly)] = core
+        core.handles += 1
+        return core
+
+
+def close_core(Core core):
+    """Let go of one handle; with the last one the store is flushed and closed."""
+    with _cores_lock:
+        core.handles -= 1
+        if core.handles == 0 and _cores.get((core.path, core.readonly)) is core:
+            del _cores[(core.path, core.readonly)]
+            _close(core)
+
+
+class _Gate:
+    """Held while a store is opened or closed: the lock of its folder's descriptor."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def __enter__(self):
+        try:
+            self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise StorageIOError.of(error, f"opening {self._path}") from error
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def __exit__(self, *exc_info):
+        # Unlocked by hand: a child forked meanwhile holds a copy of the descriptor.
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        os.close(self._fd)
+
+
+def _opened(path, make_parameters, readonly):
+    if readonly:
+        return _opened_readonly(path)
+    try:
+        os.makedirs(path, 0o700, exist_ok=True)
+    except OSError as error:
+        raise StorageIOError.of(error, f"making the folder {path}") from error
+    with _Gate(path):
+        parameters = store.read(path)
+        if parameters is None:
+            store.check_empty(path)
+            parameters = make_parameters()
+            _lay_out(path)
+            store.write(path, parameters)
+            sync_folder(path)
+            sync_folder(os.path.dirname(path))
+        else:
+            _lay_out(path)
+        return _joined(path, parameters)
+
+
+def _lay_out(path):
+    try:
+        for name in ("packs", "index", "snapshots"):
+            os.makedirs(os.path.join(path, name), 0o700, exist_ok=True)
+    except OSError as error:
+        raise StorageIOError.of(error, f"making folders in {path}") from error
+
+
+def _joined(path, parameters):
+    """Open the store beside those that have it open, or as the first. The gate is held."""
+    cdef Index index
+    cdef State state
+    cdef Core core
+    try:
+        lifetime = os.open(os.path.join(path, "LOCK"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageIOError.of(error, f"opening {os.path.join(path, 'LOCK')}") from error
+    try:
+        first = _locked(lifetime)
+        packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id))
+        state = State(os.path.join(path, "state"))
+        clean = state.clean
+        boot = this_boot()
+        index = None
+        if first and not clean and (state.boot != boot or boot == UNKNOWN_BOOT):
+            index = rebuilt(path, packs, state)
+        else:
+            try:
+                index = Index(os.path.join(path, "index"))
+                _check(index, packs)
+            except CorruptStoreError:
+                if not first:
+                    raise
+                index = rebuilt(path, packs, state)
+        if first:
+            if clean:
+                # What the state says of commits may be older than the index: the index is on disk.
+                txn = index.begin()
+                head = head_of(index, txn)
+                index.end(txn)
+                state.reset(head)
+            state.mark(False, boot)
+        fcntl.flock(lifetime, fcntl.LOCK_SH)
+        core = Core(path, parameters, index, packs, state, False, lifetime)
+    except BaseException:
+        os.close(lifetime)
+        raise
+    if first and clean:
+        newest = max(packs.numbers(), default=0)
+        if newest:
+            core.writer.adopt(newest)
+    return core
+
+
+def _locked(fd):
+    """Whether nobody else has the store open: then its lock is ours alone."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _check(Index index, packs):
+    """Raise CorruptStoreError unless the index can be of this store's log."""
+    txn = index.begin()
+    try:
+        head = head_of(index, txn)
+    except lmdb.Error as error:
+        raise CorruptStoreError(f"the index can't be read: {error}; it will be rebuilt") from error
+    finally:
+        index.end(txn)
+    if head == 0 and any(kind == COMMIT for number in packs.numbers() for kind, *_ in packs.scan(number)):
+        raise CorruptStoreError("the index is empty and the log is not; it will be rebuilt")
+
+
+def _opened_readonly(path):
+    parameters = store.read(path)
+    if parameters is None:
+        raise CorruptStoreError(f"there is no store in {path}; open it with mode=rw to make one")
+    packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id))
+    try:
+        index = Index(os.path.join(path, "index"), readonly=True)
+    except StorageIOError:
+        # Where not even LMDB's lock file can be written, nobody writes to the store either.
+        index = Index(os.path.join(path, "index"), readonly=True, lock=False)
+    return Core(path, parameters, index, packs, None, True, None)
+
+
+def _close(Core core):
+    core.stop_flusher()
+    if core.readonly:
+        core.index.close()
+        return
+    with _Gate(core.path):
+        try:
+            core.flush_now()
+            if _locked(core._lifetime):
+                core.index.sync()
+                core.state.mark(True, this_boot())
+        finally:
+            core.index.close()
+            # Unlocked by hand: a forked child may hold a copy of the descriptor.
+            fcntl.flock(core._lifetime, fcntl.LOCK_UN)
+            release_lifetime(core)
+
+
+# Rebuilding.
+
+
+def rebuilt(path, Packs packs, State state):
+    """A new index in place of what there is, made from the log; the store is ours alone."""
+    cdef Index index
+    fresh = os.path.join(path, "index.new")
+    target = os.path.join(path, "index")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        snapshots.restore(path, fresh)
+        index = Index(fresh)
+        head = replay(index, packs)
+        index.sync()
+        index.close()
+        shutil.rmtree(target, ignore_errors=True)
+        os.rename(fresh, target)
+        sync_folder(path)
+    except OSError as error:
+        if isinstance(error, TroveError):
+            raise
+        raise StorageIOError.of(error, f"rebuilding the index of {path}") from error
+    state.reset(head)
+    return Index(target)
+
+
+def chain(Packs packs, base):
+    """The commits after ``base`` that follow in one chain: [(sequence, pack, offset, payload at, length)].
+
+    Where two follow the same commit, the older one was given up by its writer: the newer one's chain is the
+    one that was acknowledged.
+    """
+    following = {}
+    for number in packs.numbers():
+        for kind, sequence, offset, start, length in packs.scan(number):
+            if kind == COMMIT and sequence > base and length >= 24:
+                predecessor = int.from_bytes(packs.open(number).read(8, start), "little")
+                known = following.get(predecessor)
+                if known is None or known[0] < sequence:
+                    following[predecessor] = (sequence, number, offset, start, length)
+    commits = []
+    while base in following and following[base][0] > base:
+        commits.append(following[base])
+        base = commits[-1][0]
+    return commits
+
+
+def replay(Index index, Packs packs):
+    """Apply to ``index`` all commits of the log that it lacks; the sequence it is at then."""
+    txn = index.begin()
+    head = head_of(index, txn)
+    index.end(txn)
+    commits = chain(packs, head)
+    done = 0
+    while done < len(commits):
+        try:
+            done = _replay_some(index, packs, commits, done)
+        except lmdb.MapFullError:
+            index.grow()
+    return commits[-1][0] if commits else head
+
+
+def _replay_some(Index index, Packs packs, commits, done):
+    """Apply commits from number ``done`` on in one transaction; how many are done then."""
+    cdef Commit commit
+    txn = index.begin_write()
+    try:
+        operations = 0
+        while done < len(commits) and operations < REPLAY_BATCH:
+            sequence, number, offset, start, length = commits[done]
+            commit = Commit(index, txn, sequence, replaying=True)
+            commit.replay(packs.open(number).read(length, start))
+            commit.finish(number, offset)
+            operations += commit.count
+            done += 1
+        txn.commit()
+        txn = None
+    finally:
+        if txn is not None:
+            txn.abort()
+    return done
