@@ -60,7 +60,8 @@ def whole(data: Data) -> bytes:
     """All bytes of ``data`` as one ``bytes`` object that nobody else can change."""
     if type(data) is bytes:
         return data
-    return b"".join(blocks(data))
+    # Each piece is copied as it comes: an iterable may fill one buffer again for the next.
+    return b"".join([bytes(block) for block in blocks(data)])
 
 
 def _path_blocks(path: os.PathLike[str], block_size: int) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Protocol, TypeVar
 from weakref import WeakSet
@@ -20,6 +21,7 @@ class Handles:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: WeakSet[Closable] = WeakSet()
+        _all.add(self)
 
     def add(self, handle: H) -> H:
         """Remember ``handle`` until it goes; returns it."""
@@ -34,3 +36,18 @@ class Handles:
             self._open.clear()
         for handle in handles:
             handle.close()
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
+
+
+_all: WeakSet[Handles] = WeakSet()
+
+
+def _renew_locks() -> None:
+    # The thread that held a lock while another one forked does not exist in the child.
+    for handles in list(_all):
+        handles._renew_lock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)

@@ -1,0 +1,62 @@
+"""Tests for drivers: a conformance suite that any driver can be put through, and what goes with it.
+
+Install it as ``trove-engine[testing]``. The whole suite takes one fixture::
+
+    import pytest
+    from trove.testing import DriverSuite
+
+    class TestMyDriver(DriverSuite):
+        @pytest.fixture
+        def driver(self, tmp_path):
+            drv = MyDriver()
+            drv.open(f"mydriver://{tmp_path}")
+            yield drv
+            drv.close()
+
+Each capability has a suite of its own, which ``DriverSuite`` includes and which skips its tests when the
+driver lacks the capability. :func:`run` is ``trove conformance DSN``. :class:`DriverMachine` compares a
+driver with a model under random histories, :class:`MockDriver` stands in for a driver in the tests of a
+program.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+try:
+    import hypothesis as _hypothesis
+    import pytest
+except ImportError as error:
+    raise ImportError(
+        f"trove.testing needs {error.name}; install it with: pip install 'trove-engine[testing]'"
+    ) from error
+
+# Before they are imported: only then does pytest explain the assertions in them.
+pytest.register_assert_rewrite(f"{__name__}.suite", f"{__name__}.machine")
+
+from .conformance import run  # noqa: E402
+from .objects import assert_object_equals, random_data, read_all, test_object  # noqa: E402
+
+if TYPE_CHECKING:
+    from .suite import DriverSuite
+
+del _hypothesis
+
+__all__ = [
+    "DriverSuite",
+    "assert_object_equals",
+    "random_data",
+    "read_all",
+    "run",
+    "test_object",
+]
+
+_LAZY = {"DriverSuite": ".suite"}
+# Imported when they are asked for, as run() needs pytest to be running before that.
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name], __name__), name)

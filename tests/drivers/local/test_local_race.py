@@ -1,0 +1,273 @@
+"""Threads, processes and forks that write the same keys."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from trove import ObjectNotFoundError, PreconditionFailedError
+from trove.drivers import LocalDriver
+from trove.drivers.local.folder import Folder
+from trove.drivers.local.locks import hold, let_go, locked
+
+Opener = Callable[..., LocalDriver]
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+
+ROUNDS = 40
+
+
+@pytest.fixture
+def two_processes() -> Iterator[ProcessPoolExecutor]:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+def open_relaxed(root: str) -> LocalDriver:
+    driver = LocalDriver()
+    driver.open(f"file://{root}", durability="relaxed")
+    return driver
+
+
+def create_all(root: str, writer: str) -> set[str]:
+    """The keys that this process was the one to create."""
+    won = set()
+    with open_relaxed(root) as driver:
+        for number in range(ROUNDS):
+            try:
+                driver.put("b", f"k{number}", writer.encode(), if_none_match="*")
+                won.add(f"k{number}")
+            except PreconditionFailedError:
+                pass
+    return won
+
+
+def count_up(root: str) -> None:
+    with open_relaxed(root) as driver:
+        for _ in range(ROUNDS):
+            while True:
+                with driver.get("b", "count") as reader:
+                    count = int(reader.read())
+                try:
+                    driver.put("b", "count", b"%d" % (count + 1), if_match=reader.info.etag)
+                    break
+                except PreconditionFailedError:
+                    pass
+
+
+def churn(root: str, name: str) -> None:
+    """Make and remove folders that another process makes and removes too."""
+    with open_relaxed(root) as driver:
+        for number in range(ROUNDS):
+            driver.put("b", f"a/b/c/{name}", b"%d" % number, metadata={"n": str(number)})
+            driver.put("b", "a/b", b"b")
+            assert driver.head("b", f"a/b/c/{name}").metadata == {"n": str(number)}
+            driver.delete("b", f"a/b/c/{name}")
+
+
+def test_race_of_processes_to_create_has_one_winner_each(
+    driver: LocalDriver, root: Path, two_processes: ProcessPoolExecutor
+) -> None:
+    one, two = two_processes.map(create_all, [str(root)] * 2, ["one", "two"])
+    assert one | two == {f"k{number}" for number in range(ROUNDS)}
+    assert not one & two
+    for key in one:
+        assert driver.get("b", key).read() == b"one"
+
+
+def test_race_of_processes_to_replace_loses_no_update(
+    driver: LocalDriver, root: Path, two_processes: ProcessPoolExecutor
+) -> None:
+    driver.put("b", "count", b"0")
+    list(two_processes.map(count_up, [str(root)] * 2))
+    assert driver.get("b", "count").read() == b"%d" % (2 * ROUNDS)
+
+
+def test_race_of_processes_over_folders(
+    driver: LocalDriver, root: Path, two_processes: ProcessPoolExecutor
+) -> None:
+    list(two_processes.map(churn, [str(root)] * 2, ["one", "two"]))
+    assert [info.key for info in driver.list("b")] == ["a/b"]
+
+
+def test_race_of_readers_with_writers_shows_whole_versions(driver: LocalDriver) -> None:
+    done = threading.Event()
+
+    def write(number: int) -> None:
+        for version in range(ROUNDS):
+            text = f"{number}.{version}"
+            driver.put("b", "k", text.encode() * 100, metadata={"text": text}, content_type=f"x/{text}")
+
+    def read() -> int:
+        reads = 0
+        while not done.is_set():
+            try:
+                with driver.get("b", "k") as reader:
+                    text = reader.info.metadata["text"]
+                    assert reader.read() == text.encode() * 100
+                    assert reader.info.content_type == f"x/{text}"
+            except ObjectNotFoundError:
+                assert reads == 0
+            else:
+                reads += 1
+            for info in driver.list("b"):
+                assert info.content_type == "x/" + info.metadata["text"]
+        return reads
+
+    with ThreadPoolExecutor(6) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        writers = [pool.submit(write, number) for number in range(4)]
+        for writer in writers:
+            writer.result()
+        done.set()
+        assert all(reader.result() for reader in readers)
+
+
+def test_race_of_a_key_with_keys_below_it_hides_none(driver: LocalDriver) -> None:
+    """A file that makes way for a folder is there all the time, for readers and listings."""
+    done = threading.Event()
+
+    def move() -> None:
+        for number in range(ROUNDS):
+            driver.put("b", f"{number}/below", b"")
+        done.set()
+
+    for number in range(ROUNDS):
+        driver.put("b", str(number), b"%d" % number)
+    with ThreadPoolExecutor(1) as pool:
+        mover = pool.submit(move)
+        while not done.is_set():
+            assert len([info for info in driver.list("b") if "/" not in info.key]) == ROUNDS
+            assert driver.get("b", str(ROUNDS - 1)).read() == b"%d" % (ROUNDS - 1)
+        mover.result()
+
+
+def test_hundred_threads_lose_nothing(driver: LocalDriver) -> None:
+    def put(number: int) -> None:
+        driver.put("b", f"{number % 10}/{number}", b"%d" % number)
+
+    with ThreadPoolExecutor(100) as pool:
+        list(pool.map(put, range(300)))
+    assert len(driver.list("b").all()) == 300
+    assert all(driver.get("b", f"{n % 10}/{n}").read() == b"%d" % n for n in range(300))
+
+
+# Forks.
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """Fork a child that does ``work``; its process id. It is killed when that takes 20 seconds."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        try:
+            work()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return child
+
+
+def exit_code(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_child_can_write_after_a_fork_under_the_lock(
+    driver: LocalDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread stands in the middle of a commit while another one forks."""
+    inside, forked = threading.Event(), threading.Event()
+    rename, parent = os.rename, os.getpid()
+
+    def stopping(*args: object, **kwargs: object) -> None:
+        if os.getpid() == parent and not forked.is_set():
+            inside.set()
+            assert forked.wait(20)
+        rename(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "rename", stopping)
+    writer = threading.Thread(target=driver.put, args=("b", "k", b"parent"))
+    writer.start()
+    assert inside.wait(20)
+
+    def work() -> None:
+        driver.put("b", "child", b"child")
+        with driver.get("b", "child") as reader:
+            assert reader.read() == b"child"
+        driver.delete("b", "child")
+        driver.close()
+
+    child = in_child(work)
+    forked.set()
+    writer.join()
+    assert exit_code(child) == 0
+    assert driver.get("b", "k").read() == b"parent"
+
+
+def wait_to_close(wait_for_end: int, end: int) -> None:
+    """Wait until the other process closes the writing end of a pipe."""
+    os.close(end)
+    os.read(wait_for_end, 1)
+
+
+def test_child_keeps_no_lock_of_its_parent(tmp_path: Path) -> None:
+    wait_for_end, end = os.pipe()
+    with Folder.at(str(tmp_path)) as folder:
+        with locked(folder, b"lock"):
+            child = in_child(lambda: wait_to_close(wait_for_end, end))
+        fd = folder.lock_file(b"lock")
+        assert hold(fd, wait=False)
+        let_go(fd)
+    os.close(end)
+    os.close(wait_for_end)
+    assert exit_code(child) == 0
+
+
+def test_child_of_a_dead_parent_keeps_no_lock(tmp_path: Path) -> None:
+    """The lock's holder dies with a child left behind, which has a copy of every open file."""
+    started, start = os.pipe()
+    wait_for_end, end = os.pipe()
+
+    def holder() -> None:
+        with Folder.at(str(tmp_path)) as folder, locked(folder, b"lock"):
+            if os.fork() == 0:
+                os.write(start, b"x")
+                wait_to_close(wait_for_end, end)
+            os._exit(0)
+
+    assert exit_code(in_child(holder)) == 0
+    assert os.read(started, 1) == b"x"
+    with Folder.at(str(tmp_path)) as folder:
+        fd = folder.lock_file(b"lock")
+        assert hold(fd, wait=False)
+        let_go(fd)
+    for each in (started, start, wait_for_end, end):
+        os.close(each)
+
+
+def test_child_that_leaves_a_put_by_an_exception_takes_nothing_along(driver: LocalDriver, root: Path) -> None:
+    """The data forks: the child's way out must not remove what the parent is writing."""
+
+    def data() -> Iterator[bytes]:
+        yield b"one"
+        child = os.fork()
+        if child == 0:
+            raise SystemExit
+        assert exit_code(child) == 7
+        yield b"two"
+
+    parent = os.getpid()
+    try:
+        driver.put("b", "k", data())
+    except BaseException:
+        if os.getpid() != parent:
+            os._exit(7)
+        raise
+    assert driver.get("b", "k").read() == b"onetwo"
