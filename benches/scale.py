@@ -66,7 +66,7 @@ class Growing:
             self._keys += [key for key, _ in objects]
 
     def measure(self, rounds: int, calls: int) -> Iterator[Cost]:
-        """Put, read and delete ``calls`` objects in each of ``rounds``; the store is as large as before, after."""
+        """Put, read and delete ``calls`` objects in each of ``rounds``: none more is left."""
         store = self._store
         last = min(PAGE, len(self._keys) // 2)
         times: dict[str, list[float]] = {}
@@ -87,7 +87,6 @@ class Growing:
                 add("list at the end", store.list, [(self._keys[-last - 1], last)])
             add("delete", store.delete, [(key,) for key, _ in objects])
         for verb, seconds in times.items():
-            # A listing's first page may read what later ones find in the cache; the median leaves it out.
             yield Cost(self.name, verb, len(self._keys), statistics.median(seconds))
 
     def close(self) -> None:

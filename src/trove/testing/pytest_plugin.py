@@ -52,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
-    machine_info.update(describe(_root(config)))
+    machine_info.update(describe(_root(config)), quick=bool(config.getoption("bench_quick", False)))
 
 
 @pytest.fixture(scope="session")
