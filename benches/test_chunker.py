@@ -10,7 +10,6 @@ import random
 from typing import Any
 
 import pytest
-
 from trove._engine.chunker import KERNELS, Chunker, parameters
 
 KINDS = ("random", "zero", "text")
@@ -20,7 +19,7 @@ MIB = 1 << 20
 def make(kind: str, size: int) -> bytes:
     rng = random.Random(1)
     if kind == "random":
-        return rng.randbytes(size)
+        return b"".join(rng.randbytes(MIB) for _ in range(size // MIB))
     if kind == "zero":
         return b"\0" * size
     words = [bytes(rng.choices(b"etaoinshrdlucmfw", k=rng.randint(1, 9))) for _ in range(2000)]

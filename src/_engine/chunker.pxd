@@ -1,10 +1,12 @@
 # Where a stream of bytes is cut into chunks. chunker.pyx says how, gear.h holds the loops.
 
+cimport cython
 from libc.stdint cimport uint64_t
 
 ctypedef size_t (*Scan)(const unsigned char *data, size_t first, size_t last, uint64_t mask) noexcept nogil
 
 
+@cython.final
 cdef class Chunker:
     cdef readonly size_t minimum
     cdef readonly size_t normal

@@ -1,6 +1,8 @@
-from typing import Final
+from typing import Final, Self, final
 
 from typing_extensions import Buffer
+
+__all__ = ["KERNELS", "MAXIMUM_LIMIT", "Chunker", "parameters"]
 
 KERNELS: Final[tuple[str, ...]]
 """The scanning loops that this machine has, fastest first. All of them cut alike."""
@@ -11,20 +13,21 @@ MAXIMUM_LIMIT: Final[int]
 def parameters(chunk_size: int) -> tuple[int, int, int, int]:
     """``(minimum, normal, maximum, level)`` for chunks of about ``chunk_size`` bytes on average.
 
-    The minimum is half of ``chunk_size``, the maximum four times it, the normal size 25/32 of it, the level 2.
-    For a power of two, random data comes out within 2 % of ``chunk_size`` and text about a tenth below it.
-    Other sizes may be off by up to a third, because the hash tests a whole number of bits.
+    The minimum is half of ``chunk_size``, the maximum four times it, the normal size 25/32 of it, the
+    level 2. Random data comes out within a tenth of ``chunk_size`` (within 2 % for powers of two from 4,096:
+    the hash tests a whole number of bits), text about a tenth below that.
 
     Chosen by measurement at 65,536, on the standard libraries of eight Python versions one behind the other,
-    on one of them after 400 small edits, and on programs after 200. With equal averages, minima of an eighth,
-    a quarter and a half found the same duplicates (22.7, 22.8 and 22.2 % of the edited library), but nothing below the
-    minimum need be scanned: a half is 1.5 times as fast as a quarter. Level 1 finds no more and spreads the
-    lengths; level 3 loses a third of what the versions share. A maximum of twice the size loses a little, and
-    eight times gains nothing.
+    on one of them after 400 small edits, and on programs after 200. With equal averages, minima of an
+    eighth, a quarter and a half found the same duplicates (22.7, 22.8 and 22.2 % of the edited library), but
+    nothing below the minimum need be scanned: a half is 1.5 times as fast as a quarter. Level 1 finds no more
+    and spreads the lengths; level 3 loses a sixth of what the versions share. A maximum of twice the size
+    loses a little in programs, and eight times gains nothing.
 
     Raises InvalidArgumentError if ``chunk_size`` is below 128 bytes or 4 MiB and more.
     """
 
+@final
 class Chunker:
     """Cuts bytes into chunks by their content.
 
@@ -47,9 +50,9 @@ class Chunker:
     def level(self) -> int: ...
     @property
     def kernel(self) -> str: ...
-    def __init__(
-        self, minimum: int, normal: int, maximum: int, level: int, *, kernel: str | None = None
-    ) -> None: ...
+    def __new__(
+        cls, minimum: int, normal: int, maximum: int, level: int, *, kernel: str | None = None
+    ) -> Self: ...
     def cuts(self, data: Buffer) -> list[int]:
         """The lengths in bytes of the chunks of ``data``, in order; their sum is its length.
 

@@ -10,6 +10,7 @@ The table and the masks are in gear.h and differ from the paper's so that vector
 cuts; the cuts are a part of the store's format and the same on every machine and in every kernel.
 """
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint64_t
 
@@ -51,6 +52,7 @@ def parameters(chunk_size):
     return minimum, chunk_size * 25 // 32, maximum, 2
 
 
+@cython.final
 cdef class Chunker:
     def __cinit__(self, minimum, normal, maximum, level, *, kernel=None):
         for name, value in (("minimum", minimum), ("normal", normal), ("maximum", maximum), ("level", level)):
