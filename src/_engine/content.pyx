@@ -235,7 +235,7 @@ cdef int _fill(Core core, Content content, object source) except -1:
                 writing = None
             if job is not None:
                 if pool is None:
-                    core.writer.write_data(*job)
+                    core.writer.write_data(job[0], job[1], job[2])
                 else:
                     writing = pool.submit(core.writer.write_data, *job)
         if writing is not None:

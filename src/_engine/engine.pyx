@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: language_level=3, boundscheck=False, cdivision=True
 """Engine: the calls of the driver, each from its arguments to its answer."""
 
 import os
@@ -489,7 +489,8 @@ cdef class Engine:
             return put
         if method == "copy":
             copy = CopyChange.__new__(CopyChange)
-            self._copy_into(copy, *args, options.get("metadata"))
+            src_bucket, src_key, bucket, key = args
+            self._copy_into(copy, src_bucket, src_key, bucket, key, options.get("metadata"))
             return copy
         delete = DeleteChange.__new__(DeleteChange)
         bucket, key = args

@@ -38,7 +38,6 @@ cdef class PackWriter:
     cdef object _lock
     cdef tuple append_commit(self, bytes record, uint64_t sequence)
     cpdef tuple reserve_extent(self, bytes head, uint64_t data_length)
-    cpdef int write_data(self, Pack pack, uint64_t offset, list slices) except -1
 
 
 cdef bytes record_header(uint8_t kind, uint64_t length, uint64_t sequence, const uint8_t *checked,

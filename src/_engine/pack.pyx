@@ -175,7 +175,7 @@ cdef class Packs:
     def open(self, number):
         return self.open_pack(number)
 
-    cdef Pack _opened(self, uint32_t number):
+    def _opened(self, uint32_t number):
         path = self.path(number)
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -342,7 +342,7 @@ cdef class PackWriter:
         header = record_header(VOID, length - RECORD_HEADER, 0, NULL, 0, self.packs.seed)
         write_all(pack.fd, <const uint8_t *>PyBytes_AS_STRING(header), RECORD_HEADER, offset, pack.path)
 
-    cdef _writable(self, uint64_t more):
+    def _writable(self, uint64_t more):
         if self.pack is None or (self.tail + more > self._limit and self.tail > PACK_HEADER):
             self.pack = self.packs.create()
             self.tail = PACK_HEADER
@@ -379,7 +379,7 @@ cdef class PackWriter:
             self.tail = offset + length
             return self.pack, offset + PyBytes_GET_SIZE(head)
 
-    cpdef int write_data(self, Pack pack, uint64_t offset, list slices) except -1:
+    def write_data(self, Pack pack, uint64_t offset, list slices):
         """Write the data of a reserved extent: slices, end to end, neighbours in memory in one call."""
         cdef const uint8_t *run = NULL
         cdef Py_ssize_t length = 0
@@ -397,4 +397,3 @@ cdef class PackWriter:
             run, length = &view[0], view.shape[0]
         if run != NULL:
             write_all(pack.fd, run, length, offset, pack.path)
-        return 0
