@@ -36,27 +36,58 @@ except ImportError as error:
 pytest.register_assert_rewrite(f"{__name__}.suite", f"{__name__}.machine")
 
 from .conformance import run  # noqa: E402
+from .mock import Call, MockDriver  # noqa: E402
 from .objects import assert_object_equals, random_data, read_all, test_object  # noqa: E402
 
 if TYPE_CHECKING:
-    from .suite import DriverSuite
+    from .machine import DriverMachine, machine_test_case, run_machine
+    from .suite import (
+        DriverSuite,
+        LifecycleSuite,
+        MultipartSuite,
+        NotificationSuite,
+        PresignSuite,
+        RangeSuite,
+        ServerCopySuite,
+        VersioningSuite,
+    )
 
 del _hypothesis
 
 __all__ = [
+    "Call",
+    "DriverMachine",
     "DriverSuite",
+    "LifecycleSuite",
+    "MockDriver",
+    "MultipartSuite",
+    "NotificationSuite",
+    "PresignSuite",
+    "RangeSuite",
+    "ServerCopySuite",
+    "VersioningSuite",
     "assert_object_equals",
+    "machine_test_case",
     "random_data",
     "read_all",
     "run",
+    "run_machine",
     "test_object",
 ]
 
-_LAZY = {"DriverSuite": ".suite"}
-# Imported when they are asked for, as run() needs pytest to be running before that.
+# run() needs pytest to be running before what has assertions in it is imported: so it is imported when
+# it is asked for.
+_LATER = {
+    **dict.fromkeys(("DriverMachine", "machine_test_case", "run_machine"), "machine"),
+    **dict.fromkeys((name for name in __all__ if name.endswith("Suite")), "suite"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name], __name__), name)
+    return getattr(import_module(f".{_LATER[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

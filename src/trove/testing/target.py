@@ -12,9 +12,10 @@ import pytest
 import trove
 
 from ..driver import Driver, lookup
+from .machine import run_machine
 from .suite import DriverSuite
 
-__all__ = ["TestConformance"]
+__all__ = ["TestConformance", "TestHistories"]
 
 
 class TestConformance(DriverSuite):
@@ -30,3 +31,8 @@ class TestConformance(DriverSuite):
     def driver(self, conformance_dsn: str) -> Iterator[Driver]:
         with trove.open(conformance_dsn) as driver:
             yield driver
+
+
+class TestHistories:
+    def test_random_histories(self, conformance_dsn: str) -> None:
+        run_machine(lambda: trove.open(conformance_dsn))

@@ -16,6 +16,7 @@ from trove import (
 )
 from trove.drivers import LocalDriver
 from trove.drivers.etag import content_etag
+from trove.drivers.local.datafile import DataFile
 
 
 def keys(driver: LocalDriver, bucket: str = "b") -> list[str]:
@@ -290,3 +291,19 @@ def test_reader_of_a_file_that_is_cut_says_so(driver: LocalDriver, root: Path) -
         os.truncate(root / "b" / "k", 10)
         with pytest.raises(StorageIOError, match="ended"):
             reader.read()
+
+
+def test_file_that_never_rests_is_refused(
+    driver: LocalDriver, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = root / "b" / "log"
+    path.write_bytes(b"")
+    etag = DataFile.etag
+
+    def disturbed(self: DataFile) -> str:
+        path.write_bytes(path.read_bytes() + b"line")
+        return etag(self)
+
+    monkeypatch.setattr(DataFile, "etag", disturbed)
+    with pytest.raises(StorageIOError, match="changes faster"):
+        driver.head("b", "log")

@@ -1,6 +1,7 @@
 """Listing: the order of UTF-8 bytes out of folders that are in no order, and no more folders than needed."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 import trove
 from trove.drivers import LocalDriver
+from trove.drivers.local.folder import Folder
 
 NASTY = st.one_of(
     st.sampled_from(
@@ -72,7 +74,7 @@ def scanned(driver: LocalDriver, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="names folders by /proc")
 def test_listing_reads_only_the_folders_of_its_page(driver: LocalDriver, scanned: list[str]) -> None:
-    for folder in "abcdefgh":
+    for folder in "acdefgh":
         for name in "xyz":
             driver.put("b", f"{folder}/in{folder}/{name}", b"")
     assert len(driver.list("b", max_keys=2).all()) == 2
@@ -84,13 +86,10 @@ def test_listing_reads_only_the_folders_of_its_page(driver: LocalDriver, scanned
     assert len(driver.list("b", prefix="d/in").all()) == 3
     assert set(scanned) == {"d", "ind"}
     scanned.clear()
-    page = driver.list("b", max_keys=3)
+    page = driver.list("b", max_keys=4)
     scanned.clear()
-    assert [info.key for info in driver.list("b", max_keys=2, cursor=page.next_token)] == [
-        "b/inb/x",
-        "b/inb/y",
-    ]
-    assert not {"c", "d", "inc", "ind"} & set(scanned)
+    assert [info.key for info in driver.list("b", max_keys=1, cursor=page.next_token)] == ["c/inc/y"]
+    assert set(scanned) == {"b", "c", "inc"}
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="names folders by /proc")
@@ -122,3 +121,23 @@ def test_listing_shows_a_key_that_another_key_displaces(driver: LocalDriver, roo
     driver.delete("b", "a/b")
     assert not (root / "b" / "a").exists()
     assert driver.get("b", "a").read() == b"3"
+
+
+def test_listing_looks_again_at_a_folder_that_changes(
+    driver: LocalDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system may leave a name out of a scan when it is renamed over meanwhile."""
+    driver.put("b", "k", b"x")
+    entries = Folder.entries
+    scans = 0
+
+    def without_the_key(self: Folder) -> Iterator[tuple[bytes, bool, bool]]:
+        nonlocal scans
+        scans += 1
+        if scans == 1:
+            driver.put("b", "k", b"y")
+            return (entry for entry in list(entries(self)) if entry[0] != b"k")
+        return entries(self)
+
+    monkeypatch.setattr(Folder, "entries", without_the_key)
+    assert [info.key for info in driver.list("b")] == ["k"]

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from trove import ObjectNotFoundError, PreconditionFailedError
+from trove import DriverClosedError, ObjectNotFoundError, PreconditionFailedError
 from trove.drivers import LocalDriver
+from trove.drivers.local.bucket import Bucket, Found
 from trove.drivers.local.folder import Folder
 from trove.drivers.local.locks import hold, let_go, locked
 
@@ -157,6 +158,40 @@ def test_hundred_threads_lose_nothing(driver: LocalDriver) -> None:
         list(pool.map(put, range(300)))
     assert len(driver.list("b").all()) == 300
     assert all(driver.get("b", f"{n % 10}/{n}").read() == b"%d" % n for n in range(300))
+
+
+def test_lock_whose_file_was_removed_is_taken_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waited for the lock of a deleted bucket must not hold a lock that nobody else sees."""
+    lock_file = Folder.lock_file
+    opened = []
+
+    def removed_at_first(self: Folder, name: bytes) -> int:
+        opened.append(lock_file(self, name))
+        if len(opened) == 1:
+            self.remove_file(name)
+        return opened[-1]
+
+    monkeypatch.setattr(Folder, "lock_file", removed_at_first)
+    with Folder.at(str(tmp_path)) as folder, locked(folder, b"lock"):
+        fd = folder.lock_file(b"lock")
+        assert not hold(fd, wait=False)
+        let_go(fd)
+    assert len(opened) == 3
+
+
+def test_reader_that_was_opened_while_the_driver_closed_is_refused(
+    driver: LocalDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.put("b", "k", b"x")
+    find = Bucket.find
+
+    def closing(self: Bucket, folder: Folder, key: str) -> Found | None:
+        driver.close()
+        return find(self, folder, key)
+
+    monkeypatch.setattr(Bucket, "find", closing)
+    with pytest.raises(DriverClosedError):
+        driver.get("b", "k")
 
 
 # Forks.

@@ -30,7 +30,6 @@ DISPLACED = b"%="
 PIECE_BYTES = 240
 _SPECIAL = {"": "%_", ".": "%2E", "..": "%2E%2E"}
 _FROM_SPECIAL = {escaped: component for component, escaped in _SPECIAL.items()}
-_LONGEST_TOKEN = 4
 
 
 def key_path(key: str) -> list[bytes]:
@@ -71,12 +70,6 @@ def fragment_of(names: Iterable[bytes]) -> str | None:
         return special
     text = escaped.replace("%25", "%")
     return text if _escaped(text) == escaped else None
-
-
-def may_continue(name: bytes) -> bool:
-    """Whether ``name`` can be a piece of a long component: it ends with ``%+`` and is full."""
-    size = len(name) - len(CONTINUED)
-    return name.endswith(CONTINUED) and PIECE_BYTES - _LONGEST_TOKEN < size <= PIECE_BYTES
 
 
 def bucket_folder(bucket: str) -> bytes:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ...driver.options import MAX_KEY_BYTES
 from .folder import Folder
-from .names import DISPLACED, component_of, folder_path, fragment_of, may_continue
+from .names import CONTINUED, DISPLACED, component_of, folder_path, fragment_of
 
 _SCANS = 3
 
@@ -87,7 +87,7 @@ class Walk:
     def _folder(self, place: _Place, name: bytes) -> _Item | None:
         pieces = (*place.pieces, name)
         path = (*place.path, name)
-        if may_continue(name):
+        if name.endswith(CONTINUED):
             fragment = fragment_of(pieces)
             if fragment is None:
                 return None
