@@ -31,7 +31,8 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,bench]"
-	$(BIN)/python -m pytest benches --benchmark-only --benchmark-json=results.json
+	mkdir -p .benchmarks
+	$(BIN)/python -m pytest benches --benchmark-only --benchmark-json=.benchmarks/results.json
 
 clean:
 	rm -rf .venv build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -87,6 +87,13 @@ class Bench:
             shutil.rmtree(folder)
         os.sync()
 
+    def need(self, size: int) -> None:
+        """Raise UnavailableError unless twice ``size`` bytes are free: filling the disk harms others."""
+        free = shutil.disk_usage(self.folder).free
+        if free < 2 * size:
+            wanted = f"{2 * size / GIB:.1f} GiB must be free in {self.folder.parent}"
+            raise UnavailableError(f"{wanted}, and there are {free / GIB:.1f} GiB; give another --dir")
+
     def new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.folder))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trove.testing.benchmarks import DriverContestant
 
-from .bench import Bench, UnavailableError
+from .bench import KIB, Bench, UnavailableError
 from .figure import Figure
 from .turns import compare, shown_time, timed
 
@@ -20,6 +20,7 @@ BATCH = 1000
 
 def many(bench: Bench) -> Iterator[Figure]:
     """All figures of the large store, which is filled once."""
+    bench.need(2 * KIB * bench.amount.many)
     folder = bench.new_folder()
     large = bench.reopened(folder)
     keys = _fill(bench, large, bench.amount.many)

@@ -31,6 +31,7 @@ def streaming(bench: Bench) -> Iterator[Figure]:
     if not STATUS.exists():
         raise UnavailableError("the system doesn't say how much memory is a process's own; Linux does")
     size = bench.amount.stream
+    bench.need(size)
     result = subprocess.run(
         [sys.executable, "-m", __name__, bench.dsn("relaxed"), str(bench.new_folder()), str(size)],
         capture_output=True,

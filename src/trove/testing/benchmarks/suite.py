@@ -7,7 +7,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
+
+import pytest
 
 from .contestant import Contestant, Durability, Entry, readers
 from .crowd import Crowd
@@ -26,11 +28,12 @@ from .workload import (
     small_key,
 )
 
-if TYPE_CHECKING:
-    import pytest
-
 CONTESTANTS = ("contestant", "library", "closed")
 """The fixtures that are made anew for every contestant."""
+
+NOBODY = pytest.mark.skip(
+    reason="no driver to benchmark: give -p trove.testing.pytest_plugin and --driver-dsn=DSN"
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -124,11 +127,13 @@ class Benchmarks:
         if not hasattr(metafunc.function, "verbs"):
             return
         plan = Plan(quick=bool(metafunc.config.getoption("bench_quick", False)))
-        able = [
-            entry
-            for entry in self.entries(metafunc.config)
-            if all(entry.can(verb) for verb in metafunc.function.verbs)
-        ]
+        entries = self.entries(metafunc.config)
+        able = [entry for entry in entries if all(entry.can(verb) for verb in metafunc.function.verbs)]
+        fixture = next(name for name in CONTESTANTS if name in metafunc.fixturenames)
+        if not entries:
+            missing = [name for name in ("size", fixture) if name in metafunc.fixturenames]
+            metafunc.parametrize(missing, [pytest.param(*[None] * len(missing), marks=NOBODY)])
+            return
         if metafunc.function.sizes is not None:
             metafunc.parametrize("size", metafunc.function.sizes(plan), ids=shown_size)
         scope: Literal["class", "function"]
@@ -143,7 +148,6 @@ class Benchmarks:
         else:
             contestants, scope = able, "function"
             names = [entry.name for entry in able]
-        fixture = next(name for name in CONTESTANTS if name in metafunc.fixturenames)
         metafunc.parametrize(fixture, contestants, ids=names, indirect=True, scope=scope)
 
     # Writes.
