@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: language_level=3, boundscheck=False, cdivision=True
 """What stands in which byte: encoding and decoding of everything that the engine writes.
 
 Decoders never trust a length: it is held against what is there before anything is allocated or read,

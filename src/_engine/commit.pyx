@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: language_level=3, boundscheck=False, cdivision=True
 """Commit: what each kind of change does to the index.
 
 This is the only code that changes the index. The live path makes changes through a Commit, which applies

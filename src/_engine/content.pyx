@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: language_level=3, boundscheck=False, cdivision=True
 """Content: how an object's bytes become chunks in the log.
 
 Bytes come in segments of a few MiB. A segment is cut, its chunks are named, those that the store has are
@@ -10,6 +10,7 @@ So the pack it was found in stays open in the Content, and at the commit, inside
 whatever has vanished is appended again from there.
 """
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -17,7 +18,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from trove.driver.data import blocks
+from trove.driver.data import blocks, flat
 
 from .codec cimport (
     CHUNK_ID,
@@ -188,20 +189,20 @@ def segments(data, maximum):
     What a segment leaves uncut, fewer than ``maximum`` bytes, comes again at the front of the next one: the
     caller sends back how many bytes it consumed.
     """
-    pieces = iter(blocks(data, block_size=SEGMENT))
-    held = next(pieces, b"")
-    following = next(pieces, None)
-    if following is None:
+    whole = None if isinstance(data, os.PathLike) else flat(data)
+    if whole is not None:
         # All in one buffer: segments are windows on it.
-        view = memoryview(held)
         start = 0
         while True:
-            window = view[start : start + SEGMENT + maximum]
-            last = start + len(window) == len(view)
+            window = whole[start : start + SEGMENT + maximum]
+            last = start + len(window) == len(whole)
             start += yield window, last
             if last:
                 return
-    buffer = bytearray(held)
+    pieces = iter(blocks(data, block_size=SEGMENT))
+    # A piece is copied before the next one is asked for: it may be one buffer that is filled again.
+    buffer = bytearray(next(pieces, b""))
+    following = next(pieces, None)
     while True:
         while following is not None and len(buffer) < SEGMENT:
             buffer += following

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: language_level=3, boundscheck=False, cdivision=True
 """Core: a store that this process has open, and how changes are committed to it.
 
 One commit, in the order that makes it safe:

@@ -45,7 +45,7 @@ from .content cimport Content, ingest
 from .core cimport Change, Core
 from .index cimport row
 from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us, row_expired
-from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, reader_of
+from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of
 from . import store
 from .chunker import parameters as chunk_parameters
 from .index import index_error
@@ -86,6 +86,7 @@ cdef class Engine:
     """The native half of ``trove.drivers.engine.EngineDriver``, which has the documentation."""
 
     cdef Core _core
+    cdef Session _session
     cdef str _path
     cdef bint _durable
     cdef bint _readonly
@@ -115,6 +116,7 @@ cdef class Engine:
                 raise InvalidArgumentError("driver 'trove' is open already; close() it first")
             path = os.path.abspath(parsed.host + parsed.path)
             self._core = open_core(path, make, readonly)
+            self._session = Session()
             self._path, self._durable, self._verify, self._readonly = path, durable, verify, readonly
             try:
                 self._check_same(settings)
@@ -156,6 +158,8 @@ cdef class Engine:
 
     def _let_go(self):
         core, self._core = self._core, None
+        if self._session is not None:
+            self._session.closed = True
         if core.pid == getpid():
             close_core(core)
 
@@ -283,7 +287,7 @@ cdef class Engine:
         size = load64(info.head() + ROW_SIZE)
         if wanted is not None:
             start, size = wanted.within(size, bucket, key)
-        return reader_of(core, info, references, start, size, self._verify)
+        return reader_of(core, self._session, info, references, start, size, self._verify)
 
     cdef tuple _find(self, Core core, str bucket, str key, tuple place, object version_id, bint content):
         """The current object: its info and, if its content is asked for and not inline, its references."""
@@ -413,10 +417,10 @@ cdef class Engine:
 
     cdef int _copy_into(self, CopyChange change, src_bucket, src_key, bucket, key, metadata) except -1:
         change.durable = self._durable
-        change.src_bucket, change.src_key = src_bucket, src_key
         change.src_place, change.src_bucket_name = place_of(src_bucket, src_key)
-        change.bucket, change.key = bucket, key
+        change.src_bucket, change.src_key = src_bucket, src_key
         change.place, change.bucket_name = place_of(bucket, key)
+        change.bucket, change.key = bucket, key
         if metadata is not None:
             change.metadata = check_mapping("metadata", metadata)
         return 0
@@ -494,8 +498,8 @@ cdef class Engine:
             return copy
         delete = DeleteChange.__new__(DeleteChange)
         bucket, key = args
-        delete.bucket = bucket
         delete.place, delete.bucket_name = place_of(bucket, key)
+        delete.bucket = bucket
         return delete
 
 

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: language_level=3, boundscheck=False, cdivision=True
 """EngineInfo: an ObjectInfo over an object's row, decoded as far as it is asked for."""
 
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: language_level=3, boundscheck=False, cdivision=True
 """Packs: how records are appended to the log, found in it again, and read.
 
 A pack begins with a header of 64 bytes (magic, format version, number, store id, checksum) and is from

@@ -6,6 +6,12 @@ from .info cimport EngineInfo
 from .pack cimport Pack
 
 
+cdef class Session:
+    """One opening of a handle: its readers end with it."""
+
+    cdef public bint closed
+
+
 cdef class EngineReader:
     cdef readonly EngineInfo info
     cdef Core _core
@@ -21,6 +27,7 @@ cdef class EngineReader:
     cdef uint64_t _size
     cdef uint64_t _position
     cdef bint _closed
+    cdef Session _session
     cdef object __weakref__
     cdef int prepare(self, bytes references) except -1
     cdef int check(self, Pack pack, Reference reference, const uint8_t *data) except -1
@@ -35,4 +42,4 @@ cdef enum Verify:
     NEVER
 
 
-cdef EngineReader reader_of(Core core, EngineInfo info, bytes references, uint64_t start, uint64_t size, int verify)
+cdef EngineReader reader_of(Core core, Session session, EngineInfo info, bytes references, uint64_t start, uint64_t size, int verify)

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: language_level=3, boundscheck=False, cdivision=True
 """EngineReader: how an object's bytes are read and verified.
 
 A reader holds the packs of its range open from the moment of ``get``: an unlinked pack stays readable
@@ -26,11 +26,14 @@ from .pack cimport Pack
 LINE_BLOCK = 8192
 
 
-cdef EngineReader reader_of(Core core, EngineInfo info, bytes references, uint64_t start, uint64_t size, int verify):
+cdef EngineReader reader_of(
+    Core core, Session session, EngineInfo info, bytes references, uint64_t start, uint64_t size, int verify
+):
     """A reader of ``size`` bytes from ``start`` on; ``references`` are None when the content is in the row."""
     cdef EngineReader reader = EngineReader.__new__(EngineReader)
     reader.info = info
     reader._core = core
+    reader._session = session
     reader._start = start
     reader._size = size
     reader._verify = verify
@@ -42,6 +45,10 @@ cdef EngineReader reader_of(Core core, EngineInfo info, bytes references, uint64
     else:
         reader.prepare(references)
     return reader
+
+
+cdef class Session:
+    pass
 
 
 cdef class EngineReader:
@@ -286,7 +293,7 @@ cdef class EngineReader:
 
     @property
     def closed(self):
-        return self._closed
+        return self._closed or self._session.closed
 
     def __enter__(self):
         self._check_open()
@@ -296,7 +303,7 @@ cdef class EngineReader:
         self.close()
 
     cdef int _check_open(self) except -1:
-        if self._closed:
+        if self._closed or self._session.closed:
             raise ValueError("read of a closed ObjectReader; get the object again")
         return 0
 
@@ -349,7 +356,7 @@ cdef class EngineReader:
         raise io.UnsupportedOperation(f"an ObjectReader has no {operation}()")
 
     def __repr__(self):
-        state = "closed" if self._closed else f"at {self._position} of {self._size}"
+        state = "closed" if self.closed else f"at {self._position} of {self._size}"
         return f"<EngineReader {shown(self.info.key)} {state}>"
 
 
