@@ -119,7 +119,7 @@ def _own_store(*, keep: bool) -> Iterator[_Place]:
         durability, why = _durability(folder)
         with trove.open(f"{dsn}?durability={durability}") as drv:
             title = f"{dsn} (driver {drv.name!r}, durability={durability}: {why})"
-            yield _Place(drv, title, "demo", f"'trove ls {dsn}#demo'")
+            yield _Place(drv, title, "demo", f"'trove ls {dsn}#demo' shows it")
     finally:
         if not keep:
             shutil.rmtree(folder)
@@ -167,15 +167,15 @@ def _run(
     steps: list[Step] = []
 
     def done(step: Step) -> None:
-        steps.append(step)
         if not as_json:
+            if not steps:
+                output.line(_ROW.format("", "objects", "size", "time", "objects/s", "bytes/s", "").rstrip())
             _print_step(step)
+        steps.append(step)
 
     left_out: Counter[str] = Counter()
     files = _files(source, left_out)
     show = Demo(place.drv, place.bucket, left_out=left_out)
-    if not as_json:
-        output.line(_ROW.format("", "objects", "size", "time", "objects/s", "bytes/s", "").rstrip())
     with Progress("storing") as progress:
         show.moved = progress.moved
         step = show.put(files)
@@ -249,9 +249,7 @@ def _print_end(place: _Place, steps: list[Step], left_out: Counter[str], *, keep
         output.line(f"  {left_out_text(left_out)}")
     total = sum(step.seconds for step in steps)
     output.line(f"  All that came back is what was stored. {total:.1f} s in all.")
-    output.line(
-        f"  Kept; look at it with {place.kept_at}" if keep else "  The store was removed; --keep leaves it."
-    )
+    output.line(f"  Kept: {place.kept_at}." if keep else "  The store was removed; --keep leaves it.")
 
 
 def _summary(

@@ -145,7 +145,7 @@ def _os_error_text(error: OSError) -> str:
 
 # Secrets.
 
-_PASSWORD = re.compile(r"(://[^\s:/@#]*:)[^\s#]*@")
+_PASSWORD = re.compile(r"(://[^\s:/@#\[]*:)[^\s#]*@")
 _SECRET_PARAMETER = re.compile(
     r"([?&][^=&#\s]*(?:pass|secret|token|key|credential|signature|auth)[^=&#\s]*=)[^&#\s]*", re.IGNORECASE
 )

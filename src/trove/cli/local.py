@@ -62,12 +62,12 @@ def _walk(folder: str, above: str, skip: frozenset[str]) -> Iterator[LocalFile |
     except OSError as error:
         if not above:
             raise
-        yield LeftOut(folder, f"folders that could not be read ({error.strerror})")
+        yield LeftOut(folder, f"folder that could not be read ({error.strerror})")
         return
     for entry in entries:
         try:
             if entry.is_symlink():
-                yield LeftOut(entry.path, "symbolic links, which are not followed")
+                yield LeftOut(entry.path, "symbolic link (not followed)")
             elif entry.is_dir(follow_symlinks=False):
                 if entry.name not in skip:
                     yield from _walk(entry.path, f"{above}{entry.name}/", skip)
@@ -75,14 +75,14 @@ def _walk(folder: str, above: str, skip: frozenset[str]) -> Iterator[LocalFile |
                 size = entry.stat(follow_symlinks=False).st_size
                 yield LocalFile(entry.path, above + entry.name, size)
             else:
-                yield LeftOut(entry.path, "special files")
+                yield LeftOut(entry.path, "special file")
         except OSError as error:
-            yield LeftOut(entry.path, f"files that could not be read ({error.strerror})")
+            yield LeftOut(entry.path, f"file that could not be read ({error.strerror})")
 
 
 def left_out_text(left_out: Counter[str]) -> str:
-    """One phrase for what a walk left out, by reason: ``'left out: 2 special files'``."""
-    return "left out: " + ", ".join(f"{number:,} {why}" for why, number in sorted(left_out.items()))
+    """One phrase for what a walk left out, by reason: ``'left out: 2 x special file'``."""
+    return "left out: " + ", ".join(f"{number:,} x {why}" for why, number in sorted(left_out.items()))
 
 
 def open_source(path: str) -> BinaryIO:

@@ -115,7 +115,7 @@ class StoreTarget:
                 raise
             # Where an object lies is the store's own affair; what it is (metadata, tags) is not.
             self._put(item, name, progress, attributes)
-            self._dropped["storage classes that the target does not know"] += 1
+            self._dropped["storage class that the target does not know"] += 1
 
     def _put(self, item: Item, name: str, progress: Progress, attributes: PutOptions) -> None:
         with item.open() as source:

@@ -29,7 +29,7 @@ def check_data(data: object) -> None:
         )
     if (
         isinstance(data, os.PathLike)
-        or _buffer(data) is not None
+        or flat(data) is not None
         or callable(getattr(data, "read", None))
         or isinstance(data, Iterable)
     ):
@@ -47,7 +47,7 @@ def blocks(data: Data, *, block_size: int = BLOCK_SIZE) -> Iterator[bytes | memo
     check_data(data)
     if isinstance(data, os.PathLike):
         return _path_blocks(data, block_size)
-    view = _buffer(data)
+    view = flat(data)
     if view is not None:
         return iter((view,))
     source: Any = data
@@ -83,7 +83,7 @@ def _file_blocks(file: SupportsRead[Any], block_size: int) -> Iterator[bytes]:
 
 def _iterable_blocks(pieces: Iterable[Any]) -> Iterator[memoryview]:
     for piece in pieces:
-        view = _buffer(piece)
+        view = flat(piece)
         if view is None:
             raise InvalidArgumentError(
                 f"data is an iterable with an item of type {type(piece).__name__}; {_FORMS}"
@@ -91,10 +91,10 @@ def _iterable_blocks(pieces: Iterable[Any]) -> Iterator[memoryview]:
         yield view
 
 
-def _buffer(data: Any) -> memoryview | None:
-    """A flat view of the bytes of ``data``, ``None`` when it is no buffer."""
+def flat(data: object) -> memoryview | None:
+    """The bytes of a buffer as a view of one dimension, in logical order; ``None`` for anything else."""
     try:
-        view = memoryview(data)
+        view = memoryview(data)  # type: ignore[arg-type]
     except TypeError:
         return None
     try:

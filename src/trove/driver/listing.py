@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from ..errors import InvalidArgumentError, InvalidCursorError, shown
-from .options import check_text
+from .options import DEFAULT_MAX_KEYS, check_text
 from .types import ObjectInfo
 
 _CHECK_BYTES = 8
@@ -96,7 +96,13 @@ class ListRequest:
 
 
 def check_list(
-    driver: str, bucket: str, *, prefix: object, delimiter: object, max_keys: object, cursor: object
+    driver: str,
+    bucket: str,
+    *,
+    prefix: object = "",
+    delimiter: object = "",
+    max_keys: object = DEFAULT_MAX_KEYS,
+    cursor: object = "",
 ) -> ListRequest:
     """The arguments of ``list``, checked; ``driver`` and ``bucket`` are what its cursors are bound to.
 

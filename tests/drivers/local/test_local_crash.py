@@ -19,6 +19,9 @@ from trove import (
     StorageIOError,
 )
 from trove.drivers import LocalDriver
+from trove.drivers.local.folder import Folder
+from trove.drivers.local.locks import hold, let_go
+from trove.drivers.local.staging import Staging
 
 Opener = Callable[..., LocalDriver]
 State = dict[str, tuple[bytes, ObjectInfo]]
@@ -237,6 +240,15 @@ def test_left_over_temporary_is_removed_and_a_held_one_is_not(opener: Opener, ro
     driver.put("b", "k", data())  # type: ignore[arg-type]
     assert driver.get("b", "k").read() == b"onetwo"
     assert temporaries(root) == []
+
+
+def test_placed_file_is_locked_no_longer(tmp_path: Path) -> None:
+    """The next writer locks it to be able to put it back, perhaps before this one has let it go."""
+    with Folder.at(str(tmp_path)) as folder, Staging(folder).new() as staged:
+        staged.place(folder, b"k")
+        fd = folder.lock_file(b"k")
+        assert hold(fd, wait=False)
+        let_go(fd)
 
 
 def test_failing_data_is_raised_as_it_is(driver: LocalDriver, root: Path) -> None:
