@@ -12,6 +12,7 @@ cdef class Change:
 
     cdef public bint durable          # must be on disk before it is acknowledged
     cdef bint _done
+    cdef object _turn                 # a lock that is let go when this change is done or may lead
     cdef object result
     cdef object error
     cdef int stage(self, Commit commit) except -1
@@ -30,13 +31,14 @@ cdef class Core:
     cdef readonly State state
     cdef readonly Chunker chunker
     cdef public int handles
-    cdef object _lock                 # one committer at a time
-    cdef list _queue
+    cdef bint _leading                # some thread is committing
+    cdef list _queue                  # changes that came meanwhile
     cdef object _lifetime             # the descriptor whose lock says that the store is open
     cdef object _flusher
     cdef object _wake
     cdef object __weakref__
     cdef object submit(self, Change change)
+    cdef bint _wait(self, Change change) except -1
     cdef int commit(self, list changes) except -1
     cdef int _attempt(self, list changes) except -1
     cdef int _append(self, Commit commit, object txn, bint durable) except -1

@@ -14,6 +14,7 @@ Threads that come while one is at it queue up, and the next one of them commits 
 flush.
 """
 
+import _thread
 import os
 import threading
 import weakref
@@ -49,6 +50,13 @@ cdef class Change:
         raise TypeError("a change has to say what it does")
 
 
+cdef class FlushChange(Change):
+    cdef Core core
+
+    cdef int stage(self, Commit commit) except -1:
+        return self.core.flush()
+
+
 cdef class Core:
     def __init__(self, str path, parameters, Index index, Packs packs, State state, bint readonly, lifetime):
         self.path = path
@@ -62,7 +70,6 @@ cdef class Core:
         self.chunker = Chunker(
             parameters.chunk_minimum, parameters.chunk_normal, parameters.chunk_maximum, parameters.chunk_level
         )
-        self._lock = threading.Lock()
         self._queue = []
         self._lifetime = lifetime
         self._wake = threading.Event()
@@ -70,19 +77,62 @@ cdef class Core:
     # Committing.
 
     cdef object submit(self, Change change):
-        """Commit ``change``, alone or with others that wait; its result. Raises its error."""
-        self._queue.append(change)
-        with self._lock:
-            if not change._done:
-                # Whatever queued up while another thread committed goes together now.
-                changes, self._queue = self._queue, []
+        """Commit ``change``, alone or with others that wait; its result. Raises its error.
+
+        One thread leads: it commits what is there, wakes whom it committed for, and hands the lead to the
+        first of those who came meanwhile, who takes them all along. Between the reading and the setting of
+        a field here no other thread runs: nothing in between lets go of the interpreter's lock.
+        """
+        cdef bint interrupted = False
+        cdef Change other
+        if self._leading:
+            change._turn = _thread.allocate_lock()
+            change._turn.acquire()
+            self._queue.append(change)
+            interrupted = self._wait(change)
+        if not change._done:
+            self._leading = True
+            changes = [change]
+            changes += self._queue
+            self._queue = []
+            try:
                 self.commit(changes)
+            finally:
+                self._hand_over(changes)
+        if interrupted:
+            _thread.interrupt_main()
         if change.error is not None:
             raise change.error
         return change.result
 
+    cdef bint _wait(self, Change change) except -1:
+        """Wait until ``change`` is done or may lead; whether an interrupt came that is to be raised later."""
+        cdef bint interrupted = False
+        while True:
+            try:
+                change._turn.acquire()
+                return interrupted
+            except BaseException:
+                if change in self._queue:
+                    # Nobody has begun with it: it is not going to happen.
+                    self._queue.remove(change)
+                    raise
+                interrupted = True
+
+    def _hand_over(self, list changes):
+        """Wake those that were committed for, and the one to lead next."""
+        cdef Change change
+        if self._queue:
+            change = self._queue.pop(0)
+            change._turn.release()
+        else:
+            self._leading = False
+        for change in changes[1:]:
+            change._done = True
+            change._turn.release()
+
     cdef int commit(self, list changes) except -1:
-        """Commit ``changes`` together; each gets its result or its own error. Called with the lock held."""
+        """Commit ``changes`` together; each gets its result or its own error. Called by the leader."""
         cdef Change change
         pending = changes
         while pending:
@@ -103,8 +153,6 @@ cdef class Core:
             except BaseException as error:
                 fail(pending, error)
             pending = [change for change in pending if change.error is None]
-        for change in changes:
-            change._done = True
         return 0
 
     cdef int _attempt(self, list changes) except -1:
@@ -227,12 +275,9 @@ cdef class Core:
 
     def flush_now(self):
         """Flush what is unflushed, in its own transaction."""
-        with self._lock:
-            txn = self.index.begin_write()
-            try:
-                self.flush()
-            finally:
-                txn.abort()
+        cdef FlushChange change = FlushChange.__new__(FlushChange)
+        change.core = self
+        self.submit(change)
 
     def _start_flusher(self):
         self._flusher = threading.Thread(
