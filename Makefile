@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-all lint types check format bench clean
+.PHONY: demo test test-all lint types format clean
 
 demo: $(READY)
 	$(BIN)/trove demo
@@ -22,8 +22,6 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
-
-check: test lint types
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -17,6 +17,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+# Ahead of the imports, which would fail there for a reason that says less.
+if sys.platform == "win32":
+    raise ImportError("Trove does not run on Windows; use it on Linux or macOS, or in WSL")
+
 from .driver import (
     DSN,
     BucketInfo,
@@ -129,9 +133,6 @@ __all__ = [
     "capabilities",
     "open",
 ]
-
-if sys.platform == "win32":
-    raise ImportError("Trove does not run on Windows; use it on Linux or macOS, or in WSL")
 
 
 def open(dsn: str, **options: Any) -> Driver:

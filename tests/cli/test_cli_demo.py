@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from trove.demo import Demo, MismatchError
+from trove.cli.steps import Demo, MismatchError
 from trove.driver import Driver, ObjectInfo
 from trove.drivers.local import LocalDriver
 from trove.drivers.memory import MemoryDriver

@@ -1,7 +1,8 @@
 """The ``trove`` command: one file per group of verbs, and what they share.
 
 ``command`` is the command itself; ``location`` reads what the user wrote, ``failure`` ends the run,
-``output`` and ``progress`` show it; ``local`` and ``transfer`` are the two sides of a copy.
+``output`` and ``progress`` show it; ``local`` reads and writes local files, ``streams`` standard input and
+output; ``transfer`` is what a copy goes from and to, ``steps`` what the demo does.
 """
 
 from .command import main

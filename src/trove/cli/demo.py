@@ -19,14 +19,14 @@ import click
 
 import trove
 
-from ..demo import Demo, Step
 from ..driver import Driver, VersioningDriver, lookup, parse_dsn
 from ..errors import InvalidArgumentError, UnknownDriverError
 from . import output
 from .buckets import empty_bucket
 from .failure import keep_secret
-from .local import LeftOut, LocalFile, left_out_text, walk
+from .local import left_out_text, walk
 from .progress import Progress
+from .steps import Demo, Step
 
 # The best embedded driver first.
 _PREFERRED = ("trove", "file")
@@ -174,7 +174,7 @@ def _run(
         steps.append(step)
 
     left_out: Counter[str] = Counter()
-    files = _files(source, left_out)
+    files = walk(source.root, left_out, skip=source.skip)
     show = Demo(place.drv, place.bucket, left_out=left_out)
     with Progress("storing") as progress:
         show.moved = progress.moved
@@ -193,14 +193,6 @@ def _run(
     keeper, where = _version_keeper(place.drv, closing)
     done(show.restore(keeper, where))
     return steps, left_out
-
-
-def _files(source: _Input, left_out: Counter[str]) -> Iterator[LocalFile]:
-    for found in walk(source.root, skip=source.skip):
-        if isinstance(found, LeftOut):
-            left_out[found.why] += 1
-        else:
-            yield found
 
 
 def _nothing_text(source: _Input, left_out: Counter[str]) -> str:

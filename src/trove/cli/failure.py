@@ -16,6 +16,7 @@ from types import FrameType
 import click
 
 from ..driver import DSN
+from ..driver.dsn import SENSITIVE_NAMES
 from ..errors import (
     BucketExistsError,
     BucketNotEmptyError,
@@ -146,9 +147,7 @@ def _os_error_text(error: OSError) -> str:
 # Secrets.
 
 _PASSWORD = re.compile(r"(://[^\s:/@#\[]*:)[^\s#]*@")
-_SECRET_PARAMETER = re.compile(
-    r"([?&][^=&#\s]*(?:pass|secret|token|key|credential|signature|auth)[^=&#\s]*=)[^&#\s]*", re.IGNORECASE
-)
+_SECRET_PARAMETER = re.compile(rf"([?&][^=&#\s]*(?:{SENSITIVE_NAMES})[^=&#\s]*=)[^&#\s]*", re.IGNORECASE)
 _SHORTEST_SECRET = 3
 _secrets: set[str] = set()
 

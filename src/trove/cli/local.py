@@ -38,46 +38,38 @@ class LocalFile:
         return open(descriptor, "rb")
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """What a walk came by and did not take, and why."""
-
-    path: str
-    why: str
-
-
-def walk(root: str, *, skip: frozenset[str] = frozenset()) -> Iterator[LocalFile | LeftOut]:
+def walk(root: str, left_out: Counter[str], *, skip: frozenset[str] = frozenset()) -> Iterator[LocalFile]:
     """The regular files below ``root``, folder by folder in order of their names.
 
-    Symbolic links are never followed; they, special files and folders that can't be read come as
-    :class:`LeftOut`. Folders whose names are in ``skip`` are passed over.
+    Symbolic links are never followed; they, special files and folders that can't be read are counted in
+    ``left_out`` by reason. Folders whose names are in ``skip`` are passed over.
     """
-    yield from _walk(root, "", skip)
+    return _walk(root, "", left_out, skip)
 
 
-def _walk(folder: str, above: str, skip: frozenset[str]) -> Iterator[LocalFile | LeftOut]:
+def _walk(folder: str, above: str, left_out: Counter[str], skip: frozenset[str]) -> Iterator[LocalFile]:
     try:
         with os.scandir(folder) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
     except OSError as error:
         if not above:
             raise
-        yield LeftOut(folder, f"folder that could not be read ({error.strerror})")
+        left_out[f"folder that could not be read ({error.strerror})"] += 1
         return
     for entry in entries:
         try:
             if entry.is_symlink():
-                yield LeftOut(entry.path, "symbolic link (not followed)")
+                left_out["symbolic link (not followed)"] += 1
             elif entry.is_dir(follow_symlinks=False):
                 if entry.name not in skip:
-                    yield from _walk(entry.path, f"{above}{entry.name}/", skip)
+                    yield from _walk(entry.path, f"{above}{entry.name}/", left_out, skip)
             elif entry.is_file(follow_symlinks=False):
                 size = entry.stat(follow_symlinks=False).st_size
                 yield LocalFile(entry.path, above + entry.name, size)
             else:
-                yield LeftOut(entry.path, "special file")
+                left_out["special file"] += 1
         except OSError as error:
-            yield LeftOut(entry.path, f"file that could not be read ({error.strerror})")
+            left_out[f"file that could not be read ({error.strerror})"] += 1
 
 
 def left_out_text(left_out: Counter[str]) -> str:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-import sys
 from datetime import UTC, datetime, timedelta
-from io import BufferedReader
-from typing import Any, Self, cast
+from typing import Any
 
 import click
 
-from ..driver import BucketInfo, Driver, ObjectReader, PutOptions, VersioningDriver
+from ..driver import BucketInfo, Driver, PutOptions, VersioningDriver
 from ..errors import BucketNotFoundError, InvalidArgumentError, ObjectNotFoundError, shown
 from . import output
 from .listing import objects
@@ -27,9 +24,8 @@ from .location import (
     pass_stores,
 )
 from .progress import Progress
+from .streams import BLOCK_SIZE, Piped, copy_out
 from .values import byte_range, duration, instant, pairs
-
-BLOCK_SIZE = 1 << 20
 
 _range_option = click.option(
     "--range",
@@ -111,27 +107,6 @@ def _source(file: str) -> Any:
 
 def _size(file: str) -> int | None:
     return os.path.getsize(file) if os.path.isfile(file) else None
-
-
-class Piped:
-    """Standard input, read as it comes; used in a ``with`` statement, which does not close it.
-
-    A read that waits until a whole block is there would hear of Ctrl-C only then.
-    """
-
-    def __init__(self) -> None:
-        if sys.stdin is None:
-            raise InvalidArgumentError("standard input is closed; give a file, or pipe something in")
-        self._stream = cast(BufferedReader, sys.stdin.buffer)
-
-    def read(self, size: int = -1, /) -> bytes:
-        return self._stream.read1(size)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        pass
 
 
 @click.command()
@@ -229,20 +204,6 @@ def get(
         output.json_line({"bucket": location.bucket, **output.object_json(info), "file": path})
     else:
         output.line(f"wrote {output.name(path)}: {output.counted(progress.count, 'byte')}")
-
-
-def copy_out(reader: ObjectReader) -> None:
-    """Write what ``reader`` gives to standard output, in blocks."""
-    if sys.stdout is None:
-        return
-    while block := reader.read(BLOCK_SIZE):
-        rest = memoryview(block)
-        while rest:
-            # Unbuffered (PYTHONUNBUFFERED), standard output may take a part of a block, or for now none.
-            count = sys.stdout.buffer.write(rest)
-            if count is None:
-                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), "standard output")
-            rest = rest[count:]
 
 
 @click.command()

@@ -14,10 +14,10 @@ from ..driver import Driver, ObjectInfo, PutOptions, check_key
 from ..driver.types import STANDARD
 from ..errors import InvalidArgumentError, UnsupportedOptionError
 from .listing import objects
-from .local import LeftOut, LocalFile, TargetTree, open_source, replacing, walk
+from .local import LocalFile, TargetTree, open_source, replacing, walk
 from .location import Location
-from .objects import BLOCK_SIZE, Piped, copy_out
 from .progress import Progress
+from .streams import BLOCK_SIZE, Piped, copy_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,7 @@ def local_file(path: str) -> Item:
 
 def local_tree(path: str, left_out: Counter[str]) -> Iterator[Item]:
     """The regular files below a folder; what was left out is counted by reason."""
-    for found in walk(path):
-        if isinstance(found, LeftOut):
-            left_out[found.why] += 1
-        else:
-            yield _tree_item(found)
+    return (_tree_item(file) for file in walk(path, left_out))
 
 
 def _tree_item(file: LocalFile) -> Item:

@@ -20,7 +20,11 @@ _FORM = "a DSN has the form scheme://[user[:password]@][host][/path][?name=value
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(:[0-9]{1,5})?")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_SECRET = re.compile(r"pass|secret|token|key|credential|signature|auth", re.IGNORECASE)
+
+SENSITIVE_NAMES = "pass|secret|token|key|credential|signature|auth"
+"""A regular expression: a parameter with any of these in its name holds a secret, in either case."""
+
+_SECRET = re.compile(SENSITIVE_NAMES, re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The drivers, one file per backend; :func:`trove.open` finds them by the scheme of a DSN."""
+"""The drivers, one module per backend; :func:`trove.open` finds them by the scheme of a DSN."""
 
 from .local import LocalDriver
 from .memory import MemoryDriver

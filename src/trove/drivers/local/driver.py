@@ -38,6 +38,7 @@ from ...driver import (
     check_offset_length,
     check_put,
     check_range,
+    check_ref,
     check_region,
     check_version_id,
     copied,
@@ -234,9 +235,8 @@ class LocalDriver(RangeDriver, ServerCopyDriver):
 
     def server_copy(self, src: ObjectRef, dst: ObjectRef) -> ObjectInfo:
         self._opened()
-        for ref in (src, dst):
-            if not isinstance(ref, ObjectRef):
-                raise InvalidArgumentError(f"{shown(ref)} is no ObjectRef; give ObjectRef(bucket, key)")
+        check_ref("src", src)
+        check_ref("dst", dst)
         return self.copy(src.bucket, src.key, dst.bucket, dst.key)
 
     def _reader(self, bucket: str, key: str, span: ByteRange, version_id: str | None) -> ObjectReader:

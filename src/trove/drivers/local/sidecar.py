@@ -109,15 +109,8 @@ class Sidecars:
         with (
             self._meta.make(self._bucket_folder, durable=durable) as bucket,
             bucket.make(shelf, durable=durable) as folder,
-            staging.new() as staged,
         ):
-            staged.write(_encoded(key, entries))
-            staged.flush()
-            if durable:
-                staged.sync()
-            staged.place(folder, name)
-            if durable:
-                folder.sync()
+            staging.put(folder, name, _encoded(key, entries), durable=durable)
 
     def remove(self, key: str) -> None:
         """Remove the sidecar for ``key``, if it has one."""

@@ -119,6 +119,17 @@ class Staging:
             if staged is not None:
                 return staged
 
+    def put(self, folder: Folder, name: bytes, content: bytes, *, durable: bool) -> None:
+        """Make ``content`` the file ``name`` of ``folder``, in one step."""
+        with self.new() as staged:
+            staged.write(content)
+            staged.flush()
+            if durable:
+                staged.sync()
+            staged.place(folder, name)
+            if durable:
+                folder.sync()
+
     def second_name(self, folder: Folder, name: bytes) -> Staged | None:
         """The file ``name`` of ``folder`` under a second name here; ``None`` where that is impossible."""
         fd = folder.open_file(name)

@@ -79,17 +79,7 @@ class Store:
                 ".trove/format is damaged; open it with the version of Trove that made it"
             )
         _check_names(tmp, self._path)
-        self._write(own, _FORMAT_FILE, _FORMAT)
-
-    def _write(self, folder: Folder, name: bytes, content: bytes) -> None:
-        with self.staging.new() as staged:
-            staged.write(content)
-            staged.flush()
-            if self.durable:
-                staged.sync()
-            staged.place(folder, name)
-            if self.durable:
-                folder.sync()
+        self.staging.put(own, _FORMAT_FILE, _FORMAT, durable=self.durable)
 
     # Buckets.
 
@@ -114,7 +104,8 @@ class Store:
             # What a bucket of that name left, when another program removed its folder.
             bucket.sidecars.remove_all()
             now = datetime.now(UTC).isoformat()
-            self._write(self._layout.records, folder_name, sealed({"name": name, "created_at": now}))
+            record = sealed({"name": name, "created_at": now})
+            self.staging.put(self._layout.records, folder_name, record, durable=self.durable)
             root.make(folder_name, durable=self.durable).close()
 
     def delete_bucket(self, name: str) -> None:

@@ -58,6 +58,7 @@ from ...driver import (
     parse_dsn,
     whole,
 )
+from ...driver.options import DEFAULT_MAX_KEYS
 from ...errors import (
     BucketExistsError,
     BucketNotEmptyError,
@@ -88,14 +89,12 @@ class MemoryDriver(
     label. ``region`` is refused, as there is none.
     """
 
-    NAME = "memory"
-
     def __init__(self) -> None:
         self._store: Store | None = None
 
     @property
     def name(self) -> str:
-        return self.NAME
+        return "memory"
 
     # Opening and closing.
 
@@ -109,7 +108,7 @@ class MemoryDriver(
         retained = settings.get("events", str(RETAINED_EVENTS))
         if not (retained.isascii() and retained.isdigit() and 0 < int(retained[:12]) < 10**11):
             raise InvalidDSNError(f"events is {shown(retained)}; give how many to retain, from 1 on")
-        self._store = Store(self.NAME, int(retained))
+        self._store = Store(self.name, int(retained))
 
     def close(self) -> None:
         store, self._store = self._store, None
@@ -125,7 +124,7 @@ class MemoryDriver(
     def _opened(self) -> Store:
         store = self._store
         if store is None:
-            raise DriverClosedError.of(self.NAME)
+            raise DriverClosedError.of(self.name)
         return store
 
     # Objects.
@@ -201,12 +200,12 @@ class MemoryDriver(
         *,
         prefix: str = "",
         delimiter: str = "",
-        max_keys: int = 1000,
+        max_keys: int = DEFAULT_MAX_KEYS,
         cursor: str = "",
     ) -> ObjectIterator:
         store = self._opened()
         request = check_list(
-            self.NAME,
+            self.name,
             check_bucket(bucket),
             prefix=prefix,
             delimiter=delimiter,
@@ -272,7 +271,7 @@ class MemoryDriver(
         store = self._opened()
         check_bucket(name)
         if check_region(region) is not None:
-            raise UnsupportedOptionError.of(self.NAME, "region", "leave it out")
+            raise UnsupportedOptionError.of(self.name, "region", "leave it out")
         with store.lock:
             if name in store.buckets:
                 raise BucketExistsError.of(name)

@@ -19,8 +19,9 @@ from ...errors import (
     TroveError,
 )
 from ..objects import read_all
+from . import threads
 from .base import KEY, Suite, exists, keys_of, unchanged
-from .threads import PATIENCE, Call
+from .threads import Call
 
 
 class DataError(Exception):
@@ -134,11 +135,11 @@ class AtomicitySuite(Suite):
         def data() -> Iterator[bytes]:
             yield b"new " * 100_000
             halfway.set()
-            go_on.wait(PATIENCE)
+            go_on.wait(threads.PATIENCE)
             yield b"content"
 
         putting = Call(lambda: driver.put(bucket, KEY, data()))
-        assert halfway.wait(PATIENCE), "put has not read its data"
+        assert halfway.wait(threads.PATIENCE), "put has not read its data"
         looking = Call(look)
         looking.done(self.STALL)
         go_on.set()
@@ -205,16 +206,16 @@ class AtomicitySuite(Suite):
         def data() -> Iterator[bytes]:
             yield b"new "
             halfway.set()
-            go_on.wait(PATIENCE)
+            go_on.wait(threads.PATIENCE)
             yield b"content"
 
         putting = Call(lambda: driver.put(bucket, KEY, data()))
-        assert halfway.wait(PATIENCE), "put has not read its data"
+        assert halfway.wait(threads.PATIENCE), "put has not read its data"
         deleting = Call(lambda: driver.delete_bucket(bucket))
         deleting.done(self.STALL)
         go_on.set()
-        assert putting.done(PATIENCE)
-        assert deleting.done(PATIENCE)
+        assert putting.done(threads.PATIENCE)
+        assert deleting.done(threads.PATIENCE)
         results = (putting.result, deleting.result)
         if isinstance(deleting.result, TroveError):
             assert isinstance(deleting.result, BucketNotEmptyError), results

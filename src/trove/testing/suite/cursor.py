@@ -15,10 +15,13 @@ from .listing import fill
 FORGED = ("forged", "x", " ", "!?", "AAAA", "Y3Vyc29y", "0", "None", "{}", "b", "ü", "a" * 5000, "\0", "../x")
 
 
-def cursor_behind_b(driver: Driver, bucket: str, **options: Any) -> str:
+def cursor_behind_b(driver: Driver, bucket: str) -> str:
     """The cursor behind ``b``, in a bucket of the keys ``a`` to ``e``."""
     fill(driver, bucket, ["a", "b", "c", "d", "e"])
-    return driver.list(bucket, max_keys=2, **options).next_token
+    page = driver.list(bucket, max_keys=2)
+    if keys_of(page) != ["a", "b"] or not page.next_token:
+        pytest.skip("a page of two keys is not what it should be; test_list_... say more")
+    return page.next_token
 
 
 class CursorSuite(Suite):
@@ -34,7 +37,7 @@ class CursorSuite(Suite):
 
     def test_cursor_empty_is_the_beginning(self, driver: Driver, bucket: str) -> None:
         cursor_behind_b(driver, bucket)
-        assert keys_of(driver.list(bucket, max_keys=2, cursor="")) == ["a", "b"]
+        assert keys_of(driver.list(bucket, max_keys=2, cursor=""))[0] == "a"
 
     def test_cursor_stays_valid_when_its_key_is_deleted(self, driver: Driver, bucket: str) -> None:
         cursor = cursor_behind_b(driver, bucket)

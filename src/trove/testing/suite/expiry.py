@@ -10,8 +10,8 @@ import pytest
 
 from ...driver import Driver, ObjectInfo
 from ...errors import ObjectNotFoundError, PreconditionFailedError
+from . import threads
 from .base import KEY, Suite, content_of, exists, honoured, keys_of
-from .threads import PATIENCE
 
 
 def past() -> datetime:
@@ -28,7 +28,7 @@ def put_expiring(driver: Driver, bucket: str, at: datetime, key: str = KEY) -> O
 
 
 def wait_until_gone(driver: Driver, bucket: str, key: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + threads.PATIENCE
     while exists(driver, bucket, key):
         assert time.monotonic() < deadline, "the object outlives its expires_at"
         time.sleep(0.01)  # nothing tells a test that a store's clock has moved on

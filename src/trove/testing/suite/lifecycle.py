@@ -22,8 +22,8 @@ from ...driver import (
     VersioningDriver,
 )
 from ...errors import BucketNotFoundError, InvalidArgumentError
+from . import threads
 from .base import KEY, Suite, content_of, exists, having, honoured, keys_of, unchanged, unique_name
-from .threads import PATIENCE
 
 EXPIRE = LifecycleRule("expire", expiration_days=2)
 MOVE = LifecycleRule("move", transition_days=2, transition_storage="COLD")
@@ -244,7 +244,7 @@ class LifecycleSuite(Suite):
         ageing.set_lifecycle(alone, [EXPIRE])
         with notifying.watch(alone) as watcher:
             self._aged(ageing, info, timedelta(days=2))
-            event = watcher.get(PATIENCE)
+            event = watcher.get(threads.PATIENCE)
         assert event is not None
         assert (event.type, event.key, event.info) == (EventType.DELETED, KEY, None)
 
@@ -255,6 +255,6 @@ class LifecycleSuite(Suite):
             ageing.set_lifecycle(alone, [MOVE])
         with notifying.watch(alone) as watcher:
             self._aged(ageing, info, timedelta(days=2))
-            event = watcher.get(PATIENCE)
+            event = watcher.get(threads.PATIENCE)
         assert event is not None
         assert (event.type, event.key) == (EventType.UPDATED, KEY)

@@ -22,8 +22,9 @@ from ...driver import (
     Watcher,
 )
 from ...errors import BucketNotFoundError, EventsLostError, InvalidArgumentError
+from . import threads
 from .base import KEY, Suite, having, unique_name
-from .threads import PATIENCE, Call, together
+from .threads import Call, together
 
 LAST = "zzz-last"
 """The key of the put that tells a test that no event of what was before it can still come."""
@@ -34,8 +35,8 @@ def events_of(driver: Driver, bucket: str, watcher: Watcher) -> list[ObjectEvent
     driver.put(bucket, LAST, b"")
     events: list[ObjectEvent] = []
     while True:
-        event = watcher.get(PATIENCE)
-        assert event is not None, f"no event within {PATIENCE:.0f} seconds, after {events}"
+        event = watcher.get(threads.PATIENCE)
+        assert event is not None, f"no event within {threads.PATIENCE:.0f} seconds, after {events}"
         if event.key == LAST:
             return events
         events.append(event)
@@ -155,7 +156,7 @@ class NotificationSuite(Suite):
             for key in ("a", "a/1", "b/a/2", "a/3", LAST):
                 notifying.put(bucket, key, b"data")
             notifying.put(bucket, "a/zzz", b"data")
-            found = [watcher.get(PATIENCE) for _ in range(3)]
+            found = [watcher.get(threads.PATIENCE) for _ in range(3)]
         assert [event and event.key for event in found] == ["a/1", "a/3", "a/zzz"]
 
     @pytest.mark.parametrize("wanted", [EventType.UPDATED, "object.updated"], ids=["member", "text"])
@@ -183,7 +184,7 @@ class NotificationSuite(Suite):
             first = events_of(notifying, bucket, one)
             # The second watcher sees the first one's last put, as an event like others.
             notifying.delete(bucket, LAST)
-            assert other.get(PATIENCE) == first[0]
+            assert other.get(threads.PATIENCE) == first[0]
 
     # Resuming.
 
@@ -201,7 +202,7 @@ class NotificationSuite(Suite):
             pytest.skip(f"the driver retains no events: {error}")
         with again:
             resumed = []
-            while (event := again.get(PATIENCE)) is not None and event.key != LAST:
+            while (event := again.get(threads.PATIENCE)) is not None and event.key != LAST:
                 resumed.append(event)
             return events, resumed
 
@@ -241,19 +242,19 @@ class NotificationSuite(Suite):
         with notifying.watch(bucket) as watcher:
             begun = time.monotonic()
             assert watcher.get(timeout) is None
-            assert timeout * 0.9 <= time.monotonic() - begun < PATIENCE
+            assert timeout * 0.9 <= time.monotonic() - begun < threads.PATIENCE
 
     def test_watch_get_after_the_time_was_over(self, notifying: NotificationDriver, bucket: str) -> None:
         with notifying.watch(bucket) as watcher:
             assert watcher.get(0) is None
             notifying.put(bucket, KEY, b"data")
-            event = watcher.get(PATIENCE)
+            event = watcher.get(threads.PATIENCE)
         assert event is not None
         assert event.key == KEY
 
     def test_watch_get_waits(self, notifying: NotificationDriver, bucket: str) -> None:
         with notifying.watch(bucket) as watcher:
-            waiting = Call(lambda: watcher.get(PATIENCE))
+            waiting = Call(lambda: watcher.get(threads.PATIENCE))
             notifying.put(bucket, KEY, b"data")
             assert waiting.end().key == KEY
 

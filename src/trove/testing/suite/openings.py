@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest  # noqa: TC002 - beside the others
@@ -41,8 +41,12 @@ class Openings:
         return noted
 
 
-def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:
-    each: type[Any]
-    for each in type.__subclasses__(cls):
-        yield each
-        yield from _subclasses(each)
+def _subclasses(cls: type[Any]) -> set[type[Any]]:
+    found: set[type[Any]] = set()
+    left = [cls]
+    while left:
+        for each in type.__subclasses__(left.pop()):
+            if each not in found:
+                found.add(each)
+                left.append(each)
+    return found

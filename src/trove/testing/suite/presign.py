@@ -15,8 +15,8 @@ import pytest
 
 from ...driver import Driver, PresignDriver
 from ...errors import InvalidArgumentError, InvalidBucketNameError, InvalidKeyError
+from . import threads
 from .base import KEY, Suite, content_of, having
-from .threads import PATIENCE
 
 HOUR = timedelta(hours=1)
 
@@ -26,7 +26,7 @@ def fetched(url: str, data: bytes | None = None) -> bytes:
     if not url.startswith(("http://", "https://")):
         pytest.skip(f"{url.partition('://')[0]}:// URLs can't be opened here")
     request = urllib.request.Request(url, data=data, method="GET" if data is None else "PUT")
-    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+    with urllib.request.urlopen(request, timeout=threads.PATIENCE) as response:
         answer: bytes = response.read()
         return answer
 
@@ -72,7 +72,7 @@ class PresignSuite(Suite):
     def test_presign_is_over_after_its_time(self, presigning: PresignDriver, bucket: str) -> None:
         presigning.put(bucket, KEY, b"data")
         url = presigning.presign_get(bucket, KEY, timedelta(seconds=1))
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + threads.PATIENCE
         while True:
             try:
                 fetched(url)

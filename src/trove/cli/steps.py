@@ -1,8 +1,8 @@
-"""The main job on real input: a tree of files through a store and back, every byte compared.
+"""The steps of `demo`: a tree of files through a store and back, every byte compared.
 
-:class:`Demo` takes the steps that ``trove demo`` shows, each on any :class:`~trove.driver.Driver`. What
-was read back is compared with what was read from the files as it was stored, so that a file that changes
-meanwhile is no mismatch.
+:class:`Demo` takes them on any :class:`~trove.driver.Driver`; `demo` chooses what and where, and shows it.
+What was read back is compared with what was read from the files as it was stored, so that a file that
+changes meanwhile is no mismatch.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
-from .driver import Driver, ObjectReader, VersioningDriver, check_key
-from .errors import InvalidKeyError, TroveError, shown
+from ..driver import Driver, ObjectReader, VersioningDriver, check_key
+from ..errors import InvalidKeyError, TroveError, shown
+from .output import counted
+from .streams import BLOCK_SIZE
 
-BLOCK_SIZE = 1 << 20
 PAGE_SIZE = 100
 COPIES = 100
 
@@ -154,7 +155,7 @@ class Demo:
             "the list of files at the top", keys, [key for key in self._stored if "/" not in key]
         )
         self._compare_keys("the list of folders at the top", prefixes, folders)
-        note = f"{_counted(len(keys), 'file')}, {_counted(len(prefixes), 'folder')} at the top"
+        note = f"{counted(len(keys), 'file')}, {counted(len(prefixes), 'folder')} at the top"
         return Step("list", len(keys) + len(prefixes), 0, time.perf_counter() - started, note)
 
     def page(self) -> Step:
@@ -162,7 +163,7 @@ class Demo:
         started = time.perf_counter()
         keys, _, pages = self._pages(delimiter="", page_size=PAGE_SIZE)
         self._compare_keys("the listing in pages", keys, self._stored)
-        note = f"{_counted(pages, 'page')} of {PAGE_SIZE}, in order, none twice"
+        note = f"{counted(pages, 'page')} of {PAGE_SIZE}, in order, none twice"
         return Step("page", len(keys), 0, time.perf_counter() - started, note)
 
     def copy(self) -> Step:
@@ -247,7 +248,3 @@ class Demo:
         seconds = time.perf_counter() - started
         sizes = [each.size for each in stored]
         return Step(name, len(sizes), sum(sizes), seconds, note)
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
