@@ -30,7 +30,6 @@ from .codec cimport (
     SALT_SHIFT,
     Encoder,
     Reference,
-    hash128,
     load32,
     load64,
     reference_at,
@@ -109,7 +108,7 @@ cdef class Content:
             if found is None and self._packs[i] is not None:
                 pack = self._packs[i]
                 data = pack.read(reference.length, reference.offset)
-                digest = hash128(<const uint8_t *>PyBytes_AS_STRING(data), len(data))
+                digest = core.name(<const uint8_t *>PyBytes_AS_STRING(data), len(data))
                 head = extent_head([(data, digest)], core.packs.seed)
                 pack, offset = core.writer.reserve_extent(head, len(data))
                 core.writer.write_data(pack, offset, [data])
@@ -175,11 +174,11 @@ cdef Content ingest(Core core, object data):
         _fill(core, content, segments(data, core.parameters.chunk_maximum))
     if content.inline is not None:
         content.size = PyBytes_GET_SIZE(content.inline)
-        content.etag = hash128(<const uint8_t *>PyBytes_AS_STRING(content.inline), content.size)
+        content.etag = core.name(<const uint8_t *>PyBytes_AS_STRING(content.inline), content.size)
     elif content.count == 1:
         content.etag = content._digests.taken()
     else:
-        content.etag = hash128(content._digests.data, content._digests.size)
+        content.etag = core.name(content._digests.data, content._digests.size)
     return content
 
 
@@ -258,7 +257,7 @@ cdef tuple _cut(Core core, object view, bint last):
     while position < length and (last or length - position >= maximum):
         with nogil:
             n = core.chunker.next_cut(&data[position], length - position)
-        chunks.append((view[position : position + n], hash128(&data[position], n)))
+        chunks.append((view[position : position + n], core.name(&data[position], n)))
         position += n
     return chunks, position
 

@@ -1,4 +1,4 @@
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from .chunker cimport Chunker
 from .commit cimport Commit
@@ -30,6 +30,7 @@ cdef class Core:
     cdef readonly PackWriter writer
     cdef readonly State state
     cdef readonly Chunker chunker
+    cdef object _blake3               # the hash of a store made with hash=blake3, else None
     cdef public int handles
     cdef bint _leading                # some thread is committing
     cdef list _queue                  # changes that came meanwhile
@@ -37,6 +38,7 @@ cdef class Core:
     cdef object _flusher
     cdef object _wake
     cdef object __weakref__
+    cdef bytes name(self, const uint8_t *data, Py_ssize_t length)
     cdef object submit(self, Change change)
     cdef bint _wait(self, Change change) except -1
     cdef int commit(self, list changes) except -1

@@ -24,10 +24,10 @@ from cpython.bytes cimport PyBytes_GET_SIZE
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from trove.errors import CorruptStoreError, StorageIOError, TroveError
+from trove.errors import CorruptStoreError, InvalidDSNError, StorageIOError, TroveError
 
 from .chunker cimport Chunker
-from .codec cimport COMMIT, load64
+from .codec cimport CHUNK_ID, COMMIT, hash128, load64
 from .commit cimport Commit
 from .index cimport Index, row
 from .index import index_error
@@ -70,9 +70,16 @@ cdef class Core:
         self.chunker = Chunker(
             parameters.chunk_minimum, parameters.chunk_normal, parameters.chunk_maximum, parameters.chunk_level
         )
+        self._blake3 = blake3_hash() if parameters.hash == "blake3" else None
         self._queue = []
         self._lifetime = lifetime
         self._wake = threading.Event()
+
+    cdef bytes name(self, const uint8_t *data, Py_ssize_t length):
+        """The id of those bytes: of a chunk, and of the content of an object that is one."""
+        if self._blake3 is None:
+            return hash128(data, length)
+        return self._blake3(<bytes>data[:length]).digest(CHUNK_ID)
 
     # Committing.
 
@@ -291,6 +298,18 @@ cdef class Core:
             self._wake.set()
             flusher.join()
             self._wake.clear()
+
+
+def blake3_hash():
+    """The hash of the package blake3. Raises InvalidDSNError when it is not installed."""
+    try:
+        from blake3 import blake3
+    except ImportError as error:
+        raise InvalidDSNError(
+            "a store with hash=blake3 needs a package that is missing; install it with: "
+            "pip install 'trove-engine[blake3]'"
+        ) from error
+    return blake3
 
 
 def fail(changes, error):

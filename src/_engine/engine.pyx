@@ -48,6 +48,7 @@ from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds
 from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of
 from . import store
 from .chunker import parameters as chunk_parameters
+from .core import blake3_hash
 from .index import index_error
 from .recovery import close_core, open_core
 
@@ -126,7 +127,7 @@ cdef class Engine:
 
     def _parameters(self, settings):
         """What makes the parameters of a new store, out of the settings."""
-        hash_name = choice(settings, "hash", "xxh3")
+        hash_name = choice(settings, "hash", "xxh3", "blake3")
         size = settings.get("chunk_size", str(DEFAULT_CHUNK_SIZE))
         if not (size.isascii() and size.isdigit() and len(size) < 9):
             raise InvalidDSNError(f"chunk_size is {shown(size)}; give the average size of a chunk in bytes")
@@ -136,6 +137,8 @@ cdef class Engine:
             raise InvalidDSNError(f"chunk_size is {size}: {error}") from error
 
         def make():
+            if hash_name == "blake3":
+                blake3_hash()
             return store.Parameters(store.new_store_id(), hash_name, minimum, normal, maximum, level)
 
         return make
@@ -292,16 +295,13 @@ cdef class Engine:
     cdef tuple _find(self, Core core, str bucket, str key, tuple place, object version_id, bint content):
         """The current object: its info and, if its content is asked for and not inline, its references."""
         cdef bytes name = <bytes>place[0]
-        cdef bytes value
         cdef EngineInfo info = None
         cdef bytes references = None
         txn = core.index.begin()
         try:
             held = txn.get(name, None, core.index.objects)
             if held is not None:
-                value = bytes(held)
-                check_seal(name, <const uint8_t *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), "objects")
-                info = info_of(key, value, SEAL)
+                info = checked_info(name, key, bytes(held))
                 if info.expired(now_us()):
                     info = None
                 elif content and info.head()[0] != INLINE:
@@ -470,13 +470,46 @@ cdef class Engine:
 
     # Beyond the contract.
 
-    def commit_batch(self, calls):
-        """Do a list of (method, positional arguments, keyword arguments) in one commit; their results."""
+    def staged(self, method, args, options):
+        """The change that a ``put``, ``copy`` or ``delete`` of a batch is; its data is in the log afterwards."""
+        return self._change(self.writable(), method, args, options)
+
+    def commit_staged(self, changes):
+        """Make changes of ``staged`` in one atomic commit; what each call would have returned."""
         cdef Core core = self.writable()
         cdef BatchChange batch = BatchChange.__new__(BatchChange)
         batch.durable = self._durable
-        batch.changes = [self._change(core, *call) for call in calls]
+        batch.changes = list(changes)
         return core.submit(batch)
+
+    def get_many(self, bucket, keys):
+        """The data of those of ``keys`` that exist, read in one view of the store: a dict of bytes."""
+        cdef Core core = self.core()
+        cdef dict found = {}
+        cdef EngineInfo info
+        readers = []
+        places = [(key, place_of(bucket, key)) for key in keys]
+        txn = core.index.begin_copying()
+        try:
+            if txn.get(check_bucket(bucket).encode(), None, core.index.buckets) is None:
+                raise BucketNotFoundError.of(bucket)
+            for key, place in places:
+                value = txn.get(place[0], None, core.index.objects)
+                if value is None:
+                    continue
+                info = checked_info(place[0], key, value)
+                if info.expired(now_us()):
+                    continue
+                references = None if info.head()[0] == INLINE else self._references(core, txn, info)
+                size = load64(info.head() + ROW_SIZE)
+                readers.append((key, reader_of(core, self._session, info, references, 0, size, self._verify)))
+        except lmdb.Error as error:
+            raise index_error(error, f"reading the index in {core.index.folder}") from error
+        finally:
+            core.index.end(txn)
+        for key, reader in readers:
+            found[key] = reader.read()
+        return found
 
     def _change(self, Core core, method, args, options):
         cdef PutChange put
@@ -501,6 +534,12 @@ cdef class Engine:
         delete.place, delete.bucket_name = place_of(bucket, key)
         delete.bucket = bucket
         return delete
+
+
+cdef EngineInfo checked_info(bytes place, str key, bytes value):
+    """The info over an object's sealed row."""
+    check_seal(place, <const uint8_t *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), "objects")
+    return info_of(key, value, SEAL)
 
 
 cdef tuple place_of(object bucket, object key):

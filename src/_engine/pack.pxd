@@ -21,6 +21,7 @@ cdef class Packs:
 
     cdef readonly str folder
     cdef readonly bytes store_id
+    cdef readonly bytes parameters    # packed, for the header of each pack
     cdef readonly uint64_t seed
     cdef dict _open
     cdef object _lock

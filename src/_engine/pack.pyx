@@ -140,9 +140,10 @@ cdef class Pack:
 
 
 cdef class Packs:
-    def __init__(self, str folder, bytes store_id):
+    def __init__(self, str folder, bytes store_id, bytes parameters):
         self.folder = folder
         self.store_id = store_id
+        self.parameters = parameters
         self.seed = xxh3_64_intdigest(store_id)
         self._open = {}
         self._lock = threading.Lock()
@@ -206,7 +207,7 @@ cdef class Packs:
         pack = Pack(number, path, fd)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            header = pack_header(number, self.store_id)
+            header = pack_header(number, self.store_id, self.parameters)
             write_all(fd, <const uint8_t *>PyBytes_AS_STRING(header), PACK_HEADER, 0, path)
             sync_folder(self.folder)
         except BaseException as error:
@@ -277,8 +278,9 @@ def extent_table(count):
     return aligned(8 + 20 * count)
 
 
-def pack_header(number, store_id):
-    head = PACK_MAGIC + (1).to_bytes(4, "little") + number.to_bytes(4, "little") + store_id
+def pack_header(number, store_id, parameters):
+    """Magic, format version, number, store id, and the parameters of the STORE file, which is lost less easily so."""
+    head = PACK_MAGIC + (1).to_bytes(4, "little") + number.to_bytes(4, "little") + store_id + parameters
     head += bytes(PACK_HEADER - 8 - len(head))
     return head + xxh3_64_intdigest(head).to_bytes(8, "little")
 

@@ -16,7 +16,7 @@ from libc.string cimport memchr, memcmp, memcpy
 from trove.driver.reader import ObjectReader
 from trove.errors import ChecksumMismatchError, CorruptStoreError, shown
 
-from .codec cimport CHUNK_ID, INLINE, REFERENCE, SEAL, Reference, hash128, load32, load64, reference_at
+from .codec cimport CHUNK_ID, INLINE, REFERENCE, SEAL, Reference, load32, load64, reference_at
 from .commit cimport chunk_key
 from .core cimport Core
 from .index cimport row
@@ -147,7 +147,7 @@ cdef class EngineReader:
         cdef bytes digest
         if self._verify == NEVER or (self._verify == FIRST and pack.is_verified(reference.offset)):
             return 0
-        digest = hash128(data, reference.length)
+        digest = self._core.name(data, reference.length)
         if memcmp(PyBytes_AS_STRING(digest), reference.id, CHUNK_ID):
             raise ChecksumMismatchError(
                 f"object {shown(self.info.key)} has a damaged chunk at offset {reference.offset} of {pack.path}; "

@@ -141,7 +141,7 @@ def _joined(path, parameters):
         raise StorageIOError.of(error, f"opening {os.path.join(path, 'LOCK')}") from error
     try:
         first = _locked(lifetime)
-        packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id))
+        packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
         state = State(os.path.join(path, "state"))
         clean = state.clean
         boot = this_boot()
@@ -202,7 +202,7 @@ def _opened_readonly(path):
     parameters = store.read(path)
     if parameters is None:
         raise CorruptStoreError(f"there is no store in {path}; open it with mode=rw to make one")
-    packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id))
+    packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
     try:
         index = Index(os.path.join(path, "index"), readonly=True)
     except StorageIOError:

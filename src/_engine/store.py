@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import struct
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from trove.errors import CorruptStoreError, InvalidDSNError, StorageIOError
 
 FORMAT = 1
 NAME = "STORE"
+HASHES = ("xxh3", "blake3")
+_PACKED = struct.Struct("<IIIBBxx")
 _TITLE = re.compile(r"trove store ([0-9]+)")
 
 
@@ -32,6 +35,17 @@ class Parameters:
     chunk_normal: int
     chunk_maximum: int
     chunk_level: int
+
+    def packed(self) -> bytes:
+        """The chunking and the hash in 16 bytes, as the header of every pack repeats them."""
+        return _PACKED.pack(
+            self.chunk_minimum, self.chunk_normal, self.chunk_maximum, self.chunk_level, HASHES.index(self.hash)
+        )
+
+    @classmethod
+    def unpacked(cls, store_id: bytes, packed: bytes) -> Parameters:
+        minimum, normal, maximum, level, hash_number = _PACKED.unpack(packed)
+        return cls(store_id.hex(), HASHES[hash_number], minimum, normal, maximum, level)
 
 
 def new_store_id() -> str:
