@@ -8,7 +8,8 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 #   5  3  zero
 #   8  8  payload length in bytes
 #  16  8  sequence of the commit; 0 for an extent
-#  24  8  XXH3-64, seeded with the store's seed, of header bytes 0..24 and the checked part of the payload
+#  24  8  XXH3-64 of the checked part of the payload, seeded with the FNV-1a of header bytes 0..24, begun from
+#         the store's seed
 cdef enum:
     RECORD_MAGIC = 0x4B505254  # "TRPK"
     RECORD_HEADER = 32
@@ -87,6 +88,7 @@ cdef uint32_t load32(const uint8_t *p) noexcept nogil
 cdef uint64_t load64(const uint8_t *p) noexcept nogil
 cdef void store32(uint8_t *p, uint32_t value) noexcept nogil
 cdef void store64(uint8_t *p, uint64_t value) noexcept nogil
+cdef uint64_t fnv1a(const uint8_t *data, Py_ssize_t length, uint64_t seed) noexcept nogil
 cdef uint64_t key_seed(const uint8_t *key, Py_ssize_t length) noexcept nogil
 
 cdef bytes sealed(bytes key, bytes body)

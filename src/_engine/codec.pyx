@@ -158,13 +158,17 @@ cdef class Decoder:
         return PyBytes_FromStringAndSize(<const char *>self.take(length), length)
 
 
-cdef uint64_t key_seed(const uint8_t *key, Py_ssize_t length) noexcept nogil:
-    """FNV-1a over the key: binds a row's checksum to its place without a second pass over the value."""
-    cdef uint64_t seed = 0xCBF29CE484222325ULL
+cdef uint64_t fnv1a(const uint8_t *data, Py_ssize_t length, uint64_t seed) noexcept nogil:
+    """FNV-1a, begun from ``seed``: for a handful of bytes that a checksum is bound to as its seed."""
     cdef Py_ssize_t i
     for i in range(length):
-        seed = (seed ^ key[i]) * 0x100000001B3ULL
+        seed = (seed ^ data[i]) * 0x100000001B3ULL
     return seed
+
+
+cdef uint64_t key_seed(const uint8_t *key, Py_ssize_t length) noexcept nogil:
+    """Binds a row's checksum to its place without a second pass over the value."""
+    return fnv1a(key, length, 0xCBF29CE484222325ULL)
 
 
 cdef bytes sealed(bytes key, bytes body):

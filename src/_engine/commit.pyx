@@ -24,7 +24,7 @@ from .codec cimport (
     LIST,
     LIST_ID,
     PUT_OBJECT,
-    RECORD_ALIGN,
+    RECORD_HEADER,
     REFERENCE,
     SALT_SHIFT,
     Decoder,
@@ -39,9 +39,11 @@ from .codec cimport (
 )
 from .index cimport row as row_in
 from .info cimport EngineInfo, info_of
-from .pack cimport aligned, record_header
+from .pack cimport aligned, write_header
 
-COMMIT_HEAD = 24
+cdef enum:
+    COMMIT_HEAD = 24
+
 HEAD = b"head"  # the meta row that says which commit the index is at
 
 
@@ -71,6 +73,10 @@ cdef class Commit:
         self.sequence = sequence
         self._replaying = replaying
         self._record = Encoder()
+        if not replaying:
+            # Room in front for what is known last; most records are smaller than this at once.
+            self._record.reserve(4096)
+            self._record.size = RECORD_HEADER + COMMIT_HEAD
         self._live = {}
 
     # What can change.
@@ -216,19 +222,18 @@ cdef class Commit:
             self._record.text(second)
         return 0
 
-    cdef bytes record(self, uint64_t predecessor, int64_t time, uint64_t seed):
+    cdef Encoder record(self, uint64_t predecessor, int64_t time, uint64_t seed):
         """The whole record for the log, its length a multiple of 8."""
-        cdef Encoder payload = Encoder()
-        cdef Py_ssize_t size
-        payload.u64(predecessor)
-        payload.u64(<uint64_t>time)
-        payload.u32(self.count)
-        payload.u32(0)
-        payload.raw(self._record.data, self._record.size)
-        size = payload.size
-        header = record_header(COMMIT, size, self.sequence, payload.data, size, seed)
-        payload.raw(<const uint8_t *>b"\0\0\0\0\0\0\0\0", aligned(size) - size)
-        return header + payload.taken()
+        cdef Encoder record = self._record
+        cdef Py_ssize_t payload = record.size - RECORD_HEADER
+        cdef uint8_t *start = record.data + RECORD_HEADER
+        store64(start, predecessor)
+        store64(start + 8, <uint64_t>time)
+        store32(start + 16, self.count)
+        store32(start + 20, 0)
+        write_header(record.data, COMMIT, payload, self.sequence, start, payload, seed)
+        record.raw(<const uint8_t *>b"\0\0\0\0\0\0\0\0", aligned(payload) - payload)
+        return record
 
     cdef int replay(self, object payload) except -1:
         """Make the changes that the payload of a commit's record lists."""

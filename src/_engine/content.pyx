@@ -26,6 +26,7 @@ from .codec cimport (
     EXTENT,
     INLINE,
     LIST,
+    RECORD_HEADER,
     REFERENCE,
     SALT_SHIFT,
     Encoder,
@@ -39,7 +40,7 @@ from .codec cimport (
 from .commit cimport Commit, chunk_key
 from .core cimport Core
 from .index cimport row
-from .pack cimport Pack, aligned, record_header
+from .pack cimport Pack, aligned, write_header
 
 INLINE_LIMIT = 2048         # bytes: up to here an object lives in its row; measured, see docs/engine.md
 LISTED = 8                  # more chunks than this stand in a list of their own
@@ -48,10 +49,6 @@ OVERLAPPED = 2 * SEGMENT    # from here on hashing and writing overlap
 
 
 cdef class Content:
-    def __cinit__(self):
-        self._packs = []
-        self._digests = Encoder()
-
     def __dealloc__(self):
         free(self.references)
 
@@ -63,6 +60,9 @@ cdef class Content:
     cdef int append(self, bytes digest, Py_ssize_t length, object pack, uint64_t offset, bint shared) except -1:
         cdef uint8_t *grown
         cdef uint8_t *p
+        if self._packs is None:
+            self._packs = []
+            self._digests = Encoder()
         if self.count == self._room:
             self._room = max(16, self._room * 2)
             grown = <uint8_t *>realloc(self.references, self._room * REFERENCE)
@@ -148,8 +148,9 @@ cdef bint same(Core core, bytes data, uint32_t number, uint64_t offset, uint32_t
 cdef bytes extent_head(list chunks, uint64_t seed):
     """The header and table of an extent of ``chunks``: pairs of bytes and id."""
     cdef Py_ssize_t table = aligned(8 + 20 * len(chunks))
-    cdef bytes checked = PyBytes_FromStringAndSize(NULL, table)
-    cdef uint8_t *p = <uint8_t *>PyBytes_AS_STRING(checked)
+    cdef bytes head = PyBytes_FromStringAndSize(NULL, RECORD_HEADER + table)
+    cdef uint8_t *start = <uint8_t *>PyBytes_AS_STRING(head)
+    cdef uint8_t *p = start + RECORD_HEADER
     cdef uint64_t data_length = 0
     memset(p, 0, table)
     store32(p, <uint32_t>len(chunks))
@@ -159,10 +160,10 @@ cdef bytes extent_head(list chunks, uint64_t seed):
         store32(p + CHUNK_ID, <uint32_t>len(piece))
         data_length += len(piece)
         p += 20
-    header = record_header(
-        EXTENT, table + data_length, 0, <const uint8_t *>PyBytes_AS_STRING(checked), table, seed
+    write_header(
+        start, EXTENT, table + data_length, 0, start + RECORD_HEADER, table, seed
     )
-    return header + checked
+    return head
 
 
 cdef Content ingest(Core core, object data):

@@ -18,13 +18,16 @@ cdef class Change:
     cdef int stage(self, Commit commit) except -1
 
 
+cdef int forks_so_far() noexcept nogil
+
+
 cdef class Core:
     """A store that this process has open, shared by all its handles."""
 
     cdef readonly str path
     cdef readonly object parameters
     cdef readonly bint readonly
-    cdef readonly int pid
+    cdef readonly int forks           # how often this process's line had forked when it was opened
     cdef readonly Packs packs
     cdef readonly Index index
     cdef readonly PackWriter writer

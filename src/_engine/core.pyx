@@ -20,14 +20,13 @@ import threading
 import weakref
 
 import lmdb
-from cpython.bytes cimport PyBytes_GET_SIZE
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from trove.errors import CorruptStoreError, InvalidDSNError, StorageIOError, TroveError
 
 from .chunker cimport Chunker
-from .codec cimport CHUNK_ID, COMMIT, hash128, load64
+from .codec cimport CHUNK_ID, COMMIT, Encoder, hash128
 from .commit cimport Commit
 from .index cimport Index, row
 from .index import index_error
@@ -38,7 +37,26 @@ from .state cimport STATE_BURNED, STATE_INFLIGHT, STATE_SEQUENCE, State
 cdef extern from "<unistd.h>" nogil:
     int fdatasync(int fd)
 
+cdef extern from "<pthread.h>" nogil:
+    int pthread_atfork(void (*prepare)() noexcept nogil, void (*parent)() noexcept nogil, void (*child)() noexcept nogil)
+
 FLUSH_SECONDS = 1.0  # how long relaxed writes stay unflushed, about
+
+
+cdef int _forks = 0
+
+
+cdef void _count_fork() noexcept nogil:
+    global _forks
+    _forks += 1
+
+
+pthread_atfork(NULL, NULL, _count_fork)
+
+
+cdef int forks_so_far() noexcept nogil:
+    """Differs between a process and its forked child: cheaper to ask at each call than the process's id."""
+    return _forks
 
 
 class _Restage(Exception):
@@ -65,7 +83,7 @@ cdef class Core:
         self.packs = packs
         self.state = state
         self.readonly = readonly
-        self.pid = os.getpid()
+        self.forks = forks_so_far()
         self.writer = None if readonly else PackWriter(packs, state)
         self.chunker = Chunker(
             parameters.chunk_minimum, parameters.chunk_normal, parameters.chunk_maximum, parameters.chunk_level
@@ -199,13 +217,14 @@ cdef class Core:
         cdef Pack pack
         cdef uint64_t offset
         cdef uint64_t sequence = commit.sequence
-        record = commit.record(self.state.get(STATE_SEQUENCE), now_us(), self.packs.seed)
+        cdef Encoder record = commit.record(self.state.get(STATE_SEQUENCE), now_us(), self.packs.seed)
         pack = None
+        offset = 0
         try:
-            pack, offset = self.writer.append_commit(record, sequence)
-            if not self.state.note_written(pack.number, offset + PyBytes_GET_SIZE(record)):
+            pack, offset = self.writer.append_commit(record.data, record.size, sequence)
+            if not self.state.note_written(pack.number, offset + record.size):
                 self.flush()
-                self.state.note_written(pack.number, offset + PyBytes_GET_SIZE(record))
+                self.state.note_written(pack.number, offset + record.size)
             if durable:
                 self.flush()
             commit.finish(pack.number, offset)
@@ -217,7 +236,7 @@ cdef class Core:
             txn.abort()
             if pack is not None:
                 self.writer.retire()
-                self.writer.take_back(pack, offset, PyBytes_GET_SIZE(record))
+                self.writer.take_back(pack, offset, record.size)
             raise
         self.state.set(STATE_SEQUENCE, sequence)
         if not durable and self._flusher is None:
@@ -331,7 +350,7 @@ def _flush_regularly(core_of, wake):
     """Flush about once a second for as long as there is something to flush."""
     while not wake.wait(FLUSH_SECONDS):
         core = core_of()
-        if core is None or core.pid != os.getpid():
+        if core is None or core.forks != forks_so_far():
             return
         if core.state.unflushed():
             try:

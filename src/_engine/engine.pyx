@@ -42,7 +42,7 @@ from trove.errors import (
 from .changes cimport BatchChange, CopyChange, CreateBucketChange, DeleteBucketChange, DeleteChange, PutChange
 from .codec cimport INLINE, LIST, LIST_ID, REFERENCE, SEAL, Decoder, check_seal, load64
 from .content cimport Content, ingest
-from .core cimport Change, Core
+from .core cimport Change, Core, forks_so_far
 from .index cimport row
 from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us, row_expired
 from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of
@@ -51,9 +51,6 @@ from .chunker import parameters as chunk_parameters
 from .core import blake3_hash
 from .index import index_error
 from .recovery import close_core, open_core
-
-cdef extern from "<unistd.h>" nogil:
-    int getpid()
 
 KNOWN = ("durability", "verify", "chunk_size", "hash", "mode")
 DEFAULT_CHUNK_SIZE = 65536
@@ -163,7 +160,7 @@ cdef class Engine:
         core, self._core = self._core, None
         if self._session is not None:
             self._session.closed = True
-        if core.pid == getpid():
+        if core.forks == forks_so_far():
             close_core(core)
 
     def ping(self):
@@ -176,7 +173,7 @@ cdef class Engine:
         cdef Core core = self._core
         if core is None:
             raise DriverClosedError.of("trove")
-        if core.pid != getpid():
+        if core.forks != forks_so_far():
             return self._reopened()
         return core
 

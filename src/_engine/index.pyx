@@ -81,6 +81,7 @@ cdef class Index:
             readahead=False,
             max_readers=MAX_READERS,
             max_dbs=len(TABLES),
+            max_spare_txns=16,
             mode=0o600,
             create=not self.readonly,
             lock=lock,

@@ -37,10 +37,10 @@ cdef class PackWriter:
     cdef State _state
     cdef uint64_t _limit
     cdef object _lock
-    cdef tuple append_commit(self, bytes record, uint64_t sequence)
+    cdef tuple append_commit(self, const uint8_t *record, Py_ssize_t length, uint64_t sequence)
     cpdef tuple reserve_extent(self, bytes head, uint64_t data_length)
 
 
-cdef bytes record_header(uint8_t kind, uint64_t length, uint64_t sequence, const uint8_t *checked,
-                         Py_ssize_t checked_length, uint64_t seed)
+cdef int write_header(uint8_t *header, uint8_t kind, uint64_t length, uint64_t sequence, const uint8_t *checked,
+                      Py_ssize_t checked_length, uint64_t seed) except -1
 cdef uint64_t aligned(uint64_t length) noexcept nogil

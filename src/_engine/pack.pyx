@@ -18,7 +18,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from xxhash import xxh3_64_intdigest
 
@@ -32,6 +32,8 @@ from .codec cimport (
     RECORD_HEADER,
     RECORD_MAGIC,
     VOID,
+    fnv1a,
+    hash64,
     load32,
     load64,
     store32,
@@ -254,8 +256,8 @@ cdef class Packs:
             checked = extent_table(count)
             if checked > length:
                 return None
-        body = header[:24] + pack.read(checked, position + RECORD_HEADER)
-        if xxh3_64_intdigest(body, self.seed) != load64(p + 24):
+        body = pack.read(checked, position + RECORD_HEADER)
+        if xxh3_64_intdigest(body, fnv1a(p, 24, self.seed)) != load64(p + 24):
             return None
         return (kind, load64(p + 16), position, position + RECORD_HEADER, length)
 
@@ -294,21 +296,16 @@ def sync_folder(path):
         os.close(fd)
 
 
-cdef bytes record_header(uint8_t kind, uint64_t length, uint64_t sequence, const uint8_t *checked,
-                         Py_ssize_t checked_length, uint64_t seed):
-    """The header of a record whose payload of ``length`` bytes begins with its checked part."""
-    cdef bytes joined = PyBytes_FromStringAndSize(NULL, 24 + checked_length)
-    cdef uint8_t *p = <uint8_t *>PyBytes_AS_STRING(joined)
-    cdef uint8_t checksum[8]
-    memset(p, 0, 24)
-    store32(p, RECORD_MAGIC)
-    p[4] = kind
-    store64(p + 8, length)
-    store64(p + 16, sequence)
-    if checked_length:
-        memcpy(p + 24, checked, checked_length)
-    store64(checksum, xxh3_64_intdigest(joined, seed))
-    return joined[:24] + checksum[:8]
+cdef int write_header(uint8_t *header, uint8_t kind, uint64_t length, uint64_t sequence, const uint8_t *checked,
+                      Py_ssize_t checked_length, uint64_t seed) except -1:
+    """Fill in the header of a record whose payload of ``length`` bytes begins with its checked part."""
+    memset(header, 0, RECORD_HEADER)
+    store32(header, RECORD_MAGIC)
+    header[4] = kind
+    store64(header + 8, length)
+    store64(header + 16, sequence)
+    store64(header + 24, hash64(checked, checked_length, fnv1a(header, 24, seed)))
+    return 0
 
 
 cdef class PackWriter:
@@ -341,26 +338,26 @@ cdef class PackWriter:
 
     def take_back(self, Pack pack, uint64_t offset, uint64_t length):
         """Make the commit at ``offset`` void: one that failed must not come back in a rebuild."""
-        header = record_header(VOID, length - RECORD_HEADER, 0, NULL, 0, self.packs.seed)
-        write_all(pack.fd, <const uint8_t *>PyBytes_AS_STRING(header), RECORD_HEADER, offset, pack.path)
+        cdef uint8_t header[RECORD_HEADER]
+        write_header(header, VOID, length - RECORD_HEADER, 0, header, 0, self.packs.seed)
+        write_all(pack.fd, header, RECORD_HEADER, offset, pack.path)
 
     def _writable(self, uint64_t more):
         if self.pack is None or (self.tail + more > self._limit and self.tail > PACK_HEADER):
             self.pack = self.packs.create()
             self.tail = PACK_HEADER
 
-    cdef tuple append_commit(self, bytes record, uint64_t sequence):
+    cdef tuple append_commit(self, const uint8_t *record, Py_ssize_t length, uint64_t sequence):
         """Append one whole commit record, its length a multiple of 8; its pack and offset.
 
         Whoever takes the lock next learns of it from the state file, should this process die here.
         """
-        cdef Py_ssize_t length = PyBytes_GET_SIZE(record)
         cdef uint64_t offset
         with self._lock:
             self._writable(length)
             offset = self.tail
             self._state.announce(sequence, self.pack.number, offset)
-            write_all(self.pack.fd, <const uint8_t *>PyBytes_AS_STRING(record), length, offset, self.pack.path)
+            write_all(self.pack.fd, record, length, offset, self.pack.path)
             self.tail = offset + length
             return self.pack, offset
 
