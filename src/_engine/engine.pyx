@@ -294,11 +294,11 @@ cdef class Engine:
         cdef bytes name = <bytes>place[0]
         cdef EngineInfo info = None
         cdef bytes references = None
-        txn = core.index.begin()
+        txn = core.index.begin_copying()
         try:
             held = txn.get(name, None, core.index.objects)
             if held is not None:
-                info = checked_info(name, key, bytes(held))
+                info = checked_info(name, key, held)
                 if info.expired(now_us()):
                     info = None
                 elif content and info.head()[0] != INLINE:
