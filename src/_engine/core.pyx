@@ -30,6 +30,7 @@ from .codec cimport CHUNK_ID, COMMIT, Encoder, hash128
 from .commit cimport Commit
 from .index cimport Index, row
 from .index import index_error
+from .scan import record_at
 from .info cimport now_us
 from .pack cimport Pack, Packs, PackWriter
 from .state cimport STATE_BURNED, STATE_INFLIGHT, STATE_SEQUENCE, State
@@ -271,13 +272,10 @@ cdef class Core:
     def commit_payload(self, number, offset, sequence):
         """The payload of the commit that is said to stand there, ``None`` when it is not whole."""
         try:
-            pack = self.packs.open(number)
-            found = self.packs.record_at(pack, offset, os.fstat(pack.fd).st_size)
-        except (CorruptStoreError, FileNotFoundError):
+            found = record_at(self.packs, number, offset)
+        except CorruptStoreError:
             return None
-        if found is None or found[0] != COMMIT or found[1] != sequence:
-            return None
-        return pack.read(found[4], found[3])
+        return found[2] if found is not None and found[:2] == (COMMIT, sequence) else None
 
     # Flushing.
 

@@ -25,8 +25,6 @@ from xxhash import xxh3_64_intdigest
 from trove.errors import CorruptStoreError, StorageIOError
 
 from .codec cimport (
-    COMMIT,
-    EXTENT,
     PACK_HEADER,
     RECORD_ALIGN,
     RECORD_HEADER,
@@ -51,7 +49,7 @@ _NAME = re.compile(r"[0-9]{10}\.pack")
 
 
 cdef enum:
-    VERIFIED_SHIFT = 11  # no two chunks of a pack begin within 2 KiB of each other: shorter ones are inline
+    VERIFIED_SHIFT = 6  # no two chunks begin within 64 bytes: the least minimum, the least head of an extent
 
 
 cdef uint64_t aligned(uint64_t length) noexcept nogil:
@@ -220,64 +218,6 @@ cdef class Packs:
         with self._lock:
             self._open[number] = pack
         return pack
-
-    def scan(self, number):
-        """Every whole record of a pack, in order: (kind, sequence, offset, payload offset, payload length).
-
-        Where a header is damaged, the next one whose checksum fits is searched for.
-        """
-        cdef Pack pack = self.open_pack(number)
-        cdef uint64_t size = os.fstat(pack.fd).st_size
-        cdef uint64_t position = PACK_HEADER
-        cdef uint64_t length
-        while position + RECORD_HEADER <= size:
-            found = self.record_at(pack, position, size)
-            if found is None:
-                position = self._next_magic(pack, position + RECORD_ALIGN, size)
-                continue
-            yield found
-            length = found[4]
-            position += RECORD_HEADER + aligned(length)
-
-    def record_at(self, Pack pack, uint64_t position, uint64_t size):
-        """What stands at ``position``: see ``scan``; ``None`` if that is no whole record."""
-        cdef bytes header = pack.read(RECORD_HEADER, position)
-        cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(header)
-        cdef uint64_t length = load64(p + 8)
-        cdef uint64_t checked
-        cdef uint8_t kind = p[4]
-        if load32(p) != RECORD_MAGIC or kind not in (EXTENT, COMMIT, VOID) or length > size - position - RECORD_HEADER:
-            return None
-        checked = 0 if kind == VOID else length
-        if kind == EXTENT:
-            if length < 8:
-                return None
-            count = load32(<const uint8_t *>PyBytes_AS_STRING(pack.read(8, position + RECORD_HEADER)))
-            checked = extent_table(count)
-            if checked > length:
-                return None
-        body = pack.read(checked, position + RECORD_HEADER)
-        if xxh3_64_intdigest(body, fnv1a(p, 24, self.seed)) != load64(p + 24):
-            return None
-        return (kind, load64(p + 16), position, position + RECORD_HEADER, length)
-
-    def _next_magic(self, Pack pack, uint64_t position, uint64_t size):
-        """Where the bytes of a record's magic next stand on a multiple of 8; ``size`` when nowhere."""
-        magic = RECORD_MAGIC.to_bytes(4, "little")
-        while position + RECORD_HEADER <= size:
-            block = pack.read(min(1 << 20, size - position), position)
-            at = block.find(magic)
-            while at >= 0:
-                if at % RECORD_ALIGN == 0:
-                    return position + at
-                at = block.find(magic, at + 1)
-            position += max(RECORD_ALIGN, (len(block) - RECORD_HEADER) & ~(RECORD_ALIGN - 1))
-        return size
-
-
-def extent_table(count):
-    """How many bytes an extent of ``count`` chunks has before its data."""
-    return aligned(8 + 20 * count)
 
 
 def pack_header(number, store_id, parameters):

@@ -16,18 +16,25 @@ import lmdb
 
 from trove.errors import CorruptStoreError, InvalidArgumentError, StorageIOError, TroveError
 
-from .codec cimport COMMIT, Decoder
+from libc.stdint cimport uint64_t
+
+from .codec cimport COMMIT, RECORD_HEADER
 from .commit cimport Commit
 from .core cimport Core
 from .index cimport Index
 from .pack cimport Packs
-from .state cimport State
+from .scan cimport Entry, Log
+from .state cimport STATE_BURNED, State
 from . import snapshots, store
 from .core import head_of
 from .pack import sync_folder
+from .scan import records
 from .state import UNKNOWN_BOOT, this_boot
 
-REPLAY_BATCH = 5_000  # operations per transaction of a rebuild
+cdef enum:
+    REPLAY_BATCH = 20_000  # operations per transaction of a rebuild
+
+LAST = (1 << 64) - 1  # no commit has a higher number
 
 # The stores that this process has open, by real path: LMDB allows one environment for each.
 _cores = {}
@@ -194,7 +201,7 @@ def _check(Index index, packs):
         raise CorruptStoreError(f"the index can't be read: {error}; it will be rebuilt") from error
     finally:
         index.end(txn)
-    if head == 0 and any(kind == COMMIT for number in packs.numbers() for kind, *_ in packs.scan(number)):
+    if head == 0 and any(kind == COMMIT for number in packs.numbers() for kind, *_ in records(packs, number)):
         raise CorruptStoreError("the index is empty and the log is not; it will be rebuilt")
 
 
@@ -241,7 +248,7 @@ def rebuilt(path, Packs packs, State state):
     try:
         snapshots.restore(path, fresh)
         index = Index(fresh)
-        head = replay(index, packs)
+        head, highest = replay(index, packs)
         index.sync()
         index.close()
         shutil.rmtree(target, ignore_errors=True)
@@ -252,58 +259,49 @@ def rebuilt(path, Packs packs, State state):
             raise
         raise StorageIOError.of(error, f"rebuilding the index of {path}") from error
     state.reset(head)
+    # Commits that the chain does not reach must not be reached by a later one that has their predecessor's number.
+    state.set(STATE_BURNED, max(head, highest))
     return Index(target)
 
 
-def chain(Packs packs, base):
-    """The commits after ``base`` that follow in one chain: [(sequence, pack, offset, payload at, length)].
-
-    Where two follow the same commit, the older one was given up by its writer: the newer one's chain is the
-    one that was acknowledged.
-    """
-    following = {}
-    for number in packs.numbers():
-        for kind, sequence, offset, start, length in packs.scan(number):
-            if kind == COMMIT and sequence > base and length >= 24:
-                predecessor = int.from_bytes(packs.open(number).read(8, start), "little")
-                known = following.get(predecessor)
-                if known is None or known[0] < sequence:
-                    following[predecessor] = (sequence, number, offset, start, length)
-    commits = []
-    while base in following and following[base][0] > base:
-        commits.append(following[base])
-        base = commits[-1][0]
-    return commits
-
-
 def replay(Index index, Packs packs):
-    """Apply to ``index`` all commits of the log that it lacks; the sequence it is at then."""
+    """Apply to ``index`` all commits of the log that it lacks: (where it is then, the log's highest number)."""
+    cdef Log log
     txn = index.begin()
-    head = head_of(index, txn)
+    base = head_of(index, txn)
     index.end(txn)
-    commits = chain(packs, head)
-    done = 0
-    while done < len(commits):
+    log = Log(packs, base)
+    return replay_chain(index, log, base), log.highest
+
+
+cpdef uint64_t replay_chain(Index index, Log log, uint64_t base, uint64_t until=LAST, progress=None) except? 0:
+    """Apply the chain of commits after ``base`` to ``index``; the number it is at then."""
+    cdef uint64_t head = log.follow(base, until)
+    cdef Py_ssize_t done = 0, before = 0
+    while done < log.length:
         try:
-            done = _replay_some(index, packs, commits, done)
+            done = _replay_some(index, log, done)
         except lmdb.MapFullError:
             index.grow()
-    return commits[-1][0] if commits else head
+        if progress is not None:
+            progress(done - before)
+            before = done
+    return head
 
 
-def _replay_some(Index index, Packs packs, commits, done):
+cdef Py_ssize_t _replay_some(Index index, Log log, Py_ssize_t done) except -1:
     """Apply commits from number ``done`` on in one transaction; how many are done then."""
     cdef Commit commit
+    cdef Entry *entry = NULL
     txn = index.begin_write()
     try:
-        operations = 0
-        while done < len(commits) and operations < REPLAY_BATCH:
-            sequence, number, offset, start, length = commits[done]
-            commit = Commit(index, txn, sequence, replaying=True)
-            commit.replay(packs.open(number).read(length, start))
-            commit.finish(number, offset)
-            operations += commit.count
+        commit = Commit(index, txn, 0, replaying=True)
+        while done < log.length and commit.count < REPLAY_BATCH:
+            entry = &log.entries[log.chain[done]]
+            commit.sequence = entry.sequence
+            commit.replay(log.payload(log.chain[done]))
             done += 1
+        commit.finish(entry.pack, entry.offset - RECORD_HEADER)
         txn.commit()
         txn = None
     finally:
