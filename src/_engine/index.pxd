@@ -3,6 +3,7 @@ cdef class Index:
 
     cdef readonly str folder
     cdef readonly bint readonly
+    cdef readonly size_t bulk         # see the constructor
     cdef readonly object env
     # The tables: a name of a bucket -> its row; bucket NUL key -> an object; list id -> references of a
     # chunk list; list id -> how many objects share it; chunk id -> where it is and its references;

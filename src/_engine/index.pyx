@@ -38,8 +38,11 @@ def index_error(error, doing):
 
 
 cdef class Index:
-    def __init__(self, str folder, bint readonly=False, bint lock=True):
+    def __init__(self, str folder, bint readonly=False, bint lock=True, size_t bulk=0):
+        """The index in ``folder``. ``bulk`` is for one that is being built and that nobody else has: the
+        bytes that it may take, beforehand; it is written without the map, which is faster then."""
         self.folder = folder
+        self.bulk = bulk
         self.readonly = readonly
         self._gate = threading.Lock()
         self._idle = threading.Event()
@@ -58,11 +61,11 @@ cdef class Index:
             # LMDB lays its first pages out itself; only then can the file be allocated to its full size.
             env = self._environment(FIRST_MAP, writemap=False)
             env.close()
-        size = os.path.getsize(path)
-        if not self.readonly:
+        size = max(os.path.getsize(path), self.bulk)
+        if not self.readonly and not self.bulk:
             size = max(FIRST_MAP, size)
             self._allocate(size)
-        self.env = self._environment(size, writemap=not self.readonly, lock=lock)
+        self.env = self._environment(size, writemap=not self.readonly and not self.bulk, lock=lock)
         self.env.reader_check()
         if self.readonly:
             with self.env.begin() as txn:
@@ -145,6 +148,8 @@ cdef class Index:
         Raises StorageFullError when the disk has no room for it.
         """
         size = self.env.info()["map_size"]
+        if self.bulk:
+            return self._resize(2 * size)
         more = min(max(size, FIRST_MAP), 64 << 20)
         try:
             self._allocate(size + more)

@@ -32,7 +32,8 @@ from .scan import records
 from .state import UNKNOWN_BOOT, this_boot
 
 cdef enum:
-    REPLAY_BATCH = 20_000  # operations per transaction of a rebuild
+    REPLAY_BATCH = 50_000  # operations per transaction of a rebuild
+    BULK = 1 << 30         # bytes that an index under construction may take before it is enlarged
 
 LAST = (1 << 64) - 1  # no commit has a higher number
 
@@ -247,7 +248,7 @@ def rebuilt(path, Packs packs, State state):
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         snapshots.restore(path, fresh)
-        index = Index(fresh)
+        index = Index(fresh, bulk=BULK)
         head, highest = replay(index, packs)
         index.sync()
         index.close()
