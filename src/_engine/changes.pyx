@@ -69,6 +69,9 @@ cdef class PutChange(Change):
 
 
 cdef class DeleteChange(Change):
+    cdef bint frees(self) except -1:
+        return True
+
     cdef int stage(self, Commit commit) except -1:
         require_bucket(commit, self.bucket_name, self.bucket)
         if commit.txn.get(self.place, None, commit.index.objects) is not None:
@@ -110,6 +113,9 @@ cdef class CreateBucketChange(Change):
 
 
 cdef class DeleteBucketChange(Change):
+    cdef bint frees(self) except -1:
+        return True
+
     cdef int stage(self, Commit commit) except -1:
         require_bucket(commit, self.bucket_name, self.bucket)
         expired = []
@@ -130,6 +136,13 @@ cdef class DeleteBucketChange(Change):
 
 
 cdef class BatchChange(Change):
+    cdef bint frees(self) except -1:
+        cdef Change change
+        for change in self.changes:
+            if not change.frees():
+                return False
+        return True
+
     cdef int stage(self, Commit commit) except -1:
         cdef Change change
         for change in self.changes:

@@ -16,6 +16,7 @@ cdef class Change:
     cdef object result
     cdef object error
     cdef int stage(self, Commit commit) except -1
+    cdef bint frees(self) except -1   # whether it only takes away: then it may use the reserve
 
 
 cdef int forks_so_far() noexcept nogil
@@ -39,6 +40,7 @@ cdef class Core:
     cdef list _queue                  # changes that came meanwhile
     cdef object _lifetime             # the descriptor whose lock says that the store is open
     cdef object _flusher
+    cdef bint _reserved               # space for deletes on a full disk is set aside
     cdef object _wake
     cdef object __weakref__
     cdef bytes name(self, const uint8_t *data, Py_ssize_t length)
@@ -47,5 +49,6 @@ cdef class Core:
     cdef int commit(self, list changes) except -1
     cdef int _attempt(self, list changes) except -1
     cdef int _append(self, Commit commit, object txn, bint durable) except -1
+    cdef list _without_space(self, list changes, object error)
     cdef int flush(self) except -1
     cdef object catch_up(self, object txn)

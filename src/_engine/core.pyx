@@ -23,12 +23,13 @@ import lmdb
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from trove.errors import CorruptStoreError, InvalidDSNError, StorageIOError, TroveError
+from trove.errors import CorruptStoreError, InvalidDSNError, StorageFullError, StorageIOError, TroveError
 
 from .chunker cimport Chunker
 from .codec cimport CHUNK_ID, COMMIT, Encoder, hash128
 from .commit cimport Commit
 from .index cimport Index, row
+from . import reserve
 from .index import index_error
 from .scan import record_at
 from .info cimport now_us
@@ -41,6 +42,7 @@ cdef extern from "<unistd.h>" nogil:
 cdef extern from "<pthread.h>" nogil:
     int pthread_atfork(void (*prepare)() noexcept nogil, void (*parent)() noexcept nogil, void (*child)() noexcept nogil)
 
+RESERVE_EVERY = 64  # commits between two tries to set space aside again
 FLUSH_SECONDS = 1.0  # how long relaxed writes stay unflushed, about
 
 
@@ -68,6 +70,9 @@ cdef class Change:
     cdef int stage(self, Commit commit) except -1:
         raise TypeError("a change has to say what it does")
 
+    cdef bint frees(self) except -1:
+        return False
+
 
 cdef class FlushChange(Change):
     cdef Core core
@@ -91,6 +96,7 @@ cdef class Core:
         )
         self._blake3 = blake3_hash() if parameters.hash == "blake3" else None
         self._queue = []
+        self._reserved = readonly or reserve.keep(path)
         self._lifetime = lifetime
         self._wake = threading.Event()
 
@@ -168,10 +174,14 @@ cdef class Core:
             except lmdb.MapFullError:
                 try:
                     self.index.grow()
+                except StorageFullError as error:
+                    pending = self._without_space(pending, error)
                 except TroveError as error:
                     fail(pending, error)
             except _Restage:
                 pass
+            except StorageFullError as error:
+                pending = self._without_space(pending, error)
             except lmdb.Error as error:
                 typed = index_error(error, f"committing to the index in {self.index.folder}")
                 typed.__cause__ = error
@@ -180,6 +190,15 @@ cdef class Core:
                 fail(pending, error)
             pending = [change for change in pending if change.error is None]
         return 0
+
+    cdef list _without_space(self, list changes, object error):
+        """Go on with the deletes among ``changes`` in the space that is kept for them; the others fail."""
+        cdef Change change
+        if not reserve.spend(self.path):
+            fail(changes, error)
+        self._reserved = False
+        fail([change for change in changes if not change.frees()], error)
+        return changes
 
     cdef int _attempt(self, list changes) except -1:
         cdef Change change
@@ -230,16 +249,19 @@ cdef class Core:
                 self.flush()
             commit.finish(pack.number, offset)
             txn.commit()
-        except BaseException:
+        except BaseException as error:
             # The number is burned: a record of it may be on disk, and must never be taken for another's.
             self.state.set(STATE_BURNED, sequence)
             self.state.set(STATE_INFLIGHT, 0)
             txn.abort()
             if pack is not None:
-                self.writer.retire()
+                if not isinstance(error, lmdb.Error):
+                    self.writer.retire()
                 self.writer.take_back(pack, offset, record.size)
             raise
         self.state.set(STATE_SEQUENCE, sequence)
+        if not self._reserved and sequence % RESERVE_EVERY == 0:
+            self._reserved = reserve.keep(self.path)
         if not durable and self._flusher is None:
             self._start_flusher()
         return 0

@@ -17,6 +17,7 @@ from trove.errors import CorruptStoreError, StorageIOError
 from .codec cimport unsealed
 
 FIRST_MAP = 1 << 20
+LEAST_GROWTH = 1 << 17
 MAX_READERS = 1024
 TABLES = ("buckets", "objects", "lists", "list_uses", "chunks", "packs", "meta")
 LIB_VERSION = 1  # LMDB 1.0's file format takes the 1,280 bytes of our longest keys
@@ -151,10 +152,15 @@ cdef class Index:
         if self.bulk:
             return self._resize(2 * size)
         more = min(max(size, FIRST_MAP), 64 << 20)
-        try:
-            self._allocate(size + more)
-        except OSError as error:
-            raise StorageIOError.of(error, f"enlarging the index in {self.folder}") from error
+        while True:
+            try:
+                self._allocate(size + more)
+                break
+            except OSError as error:
+                # On an almost full disk a little will do.
+                more //= 2
+                if more < LEAST_GROWTH:
+                    raise StorageIOError.of(error, f"enlarging the index in {self.folder}") from error
         self._resize(size + more)
 
     def _resize(self, size):

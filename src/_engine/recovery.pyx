@@ -159,10 +159,12 @@ def _joined(path, parameters):
         else:
             try:
                 index = Index(os.path.join(path, "index"))
-                _check(index, packs)
+                _check(index, packs, state.sequence if clean else 0)
             except CorruptStoreError:
                 if not first:
                     raise
+                if index is not None:
+                    index.close()
                 index = rebuilt(path, packs, state)
         if first:
             if clean:
@@ -193,8 +195,8 @@ def _locked(fd):
     return True
 
 
-def _check(Index index, packs):
-    """Raise CorruptStoreError unless the index can be of this store's log."""
+def _check(Index index, packs, least):
+    """Raise CorruptStoreError unless the index can be of this store's log, at commit ``least`` or after."""
     txn = index.begin()
     try:
         head = head_of(index, txn)
@@ -202,6 +204,8 @@ def _check(Index index, packs):
         raise CorruptStoreError(f"the index can't be read: {error}; it will be rebuilt") from error
     finally:
         index.end(txn)
+    if head < least:
+        raise CorruptStoreError(f"the index is at commit {head} and the store at {least}; it will be rebuilt")
     if head == 0 and any(kind == COMMIT for number in packs.numbers() for kind, *_ in records(packs, number)):
         raise CorruptStoreError("the index is empty and the log is not; it will be rebuilt")
 

@@ -104,7 +104,7 @@ def check_empty(folder: str) -> None:
         raise CorruptStoreError(
             f"{Path(folder, NAME)} is missing and packs of a store are there; put the file back, or run `trove repair`"
         )
-    others = names - {"packs", "index", "snapshots", "LOCK", "state", NAME + ".new"}
+    others = names - {"packs", "index", "snapshots", "LOCK", "state", "reserve", NAME + ".new"}
     if others:
         raise InvalidDSNError(
             f"{folder} holds other things than a store ({', '.join(sorted(others)[:3])}); name a new or empty folder"
