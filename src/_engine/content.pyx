@@ -44,8 +44,8 @@ from .pack cimport Pack, aligned, write_header
 
 INLINE_LIMIT = 2048         # bytes: up to here an object lives in its row; measured, see docs/engine.md
 LISTED = 8                  # more chunks than this stand in a list of their own
-SEGMENT = 4 << 20           # bytes that are cut, hashed and appended at a time
-OVERLAPPED = 2 * SEGMENT    # from here on hashing and writing overlap
+SEGMENT = 4 << 20           # bytes of a stream that are cut, hashed and appended at a time
+WINDOW = 16 << 20           # the same for bytes in memory: up to here an object is one extent, and one view
 
 
 cdef class Content:
@@ -194,7 +194,7 @@ def segments(data, maximum):
         # All in one buffer: segments are windows on it.
         start = 0
         while True:
-            window = whole[start : start + SEGMENT + maximum]
+            window = whole[start : start + WINDOW + maximum]
             last = start + len(window) == len(whole)
             start += yield window, last
             if last:
