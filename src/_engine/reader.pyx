@@ -62,6 +62,8 @@ cdef class EngineReader:
         cdef Py_ssize_t i
         cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(references)
         cdef uint64_t at = 0
+        cdef Reference reference
+        cdef Pack pack = None
         self._references = references
         self._chunks = PyBytes_GET_SIZE(references) // REFERENCE
         self._starts = <uint64_t *>malloc((self._chunks + 1) * sizeof(uint64_t))
@@ -79,7 +81,10 @@ cdef class EngineReader:
         if self._size:
             self._first = self.chunk_at(self._start)
             for i in range(self._first, self.chunk_at(self._start + self._size - 1) + 1):
-                self._packs.append(self._core.packs.open_pack(reference_at(p + i * REFERENCE).pack))
+                reference = reference_at(p + i * REFERENCE)
+                if pack is None or pack.number != reference.pack:
+                    pack = self._core.packs.open_pack(reference.pack)
+                self._packs.append(pack)
         return 0
 
     cdef Py_ssize_t chunk_at(self, uint64_t offset) noexcept:
