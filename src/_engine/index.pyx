@@ -68,11 +68,7 @@ cdef class Index:
             self._allocate(size)
         self.env = self._environment(size, writemap=not self.readonly and not self.bulk, lock=lock)
         self.env.reader_check()
-        if self.readonly:
-            with self.env.begin() as txn:
-                tables = [self.env.open_db(name.encode(), txn=txn, create=False) for name in TABLES]
-        else:
-            tables = [self.env.open_db(name.encode()) for name in TABLES]
+        tables = [self.env.open_db(name.encode(), create=not self.readonly) for name in TABLES]
         (self.buckets, self.objects, self.lists, self.list_uses, self.chunks, self.packs, self.meta) = tables
 
     def _environment(self, size, writemap, lock=True):
