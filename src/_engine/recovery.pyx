@@ -35,6 +35,7 @@ cdef enum:
     REPLAY_BATCH = 50_000  # operations per transaction of a rebuild
     BULK = 1 << 30         # bytes that an index under construction may take before it is enlarged
 
+BULK_BYTES = BULK
 LAST = (1 << 64) - 1  # no commit has a higher number
 
 # The stores that this process has open, by real path: LMDB allows one environment for each.
@@ -43,7 +44,20 @@ _cores_lock = threading.Lock()
 _inherited = []  # of the parent process, after a fork: never to be used, nor closed
 
 
-def _after_fork():
+def _before_fork():
+    """Come to rest: LMDB does not survive a fork, so its environments are closed over it."""
+    _cores_lock.acquire()
+    for core in _cores.values():
+        core.pause()
+
+
+def _after_fork_in_parent():
+    for core in _cores.values():
+        core.resume()
+    _cores_lock.release()
+
+
+def _after_fork_in_child():
     global _cores_lock
     for core in _cores.values():
         release_lifetime(core)
@@ -52,7 +66,9 @@ def _after_fork():
     _cores_lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+)
 
 
 def release_lifetime(Core core):
@@ -179,6 +195,11 @@ def _joined(path, parameters):
     except BaseException:
         os.close(lifetime)
         raise
+    if first and state.inflight[0] > state.sequence:
+        try:
+            core.roll_forward()
+        except StorageIOError:
+            pass  # whoever writes first meets the same, and is told; what is there can be read
     if first and clean:
         newest = max(packs.numbers(), default=0)
         if newest:
