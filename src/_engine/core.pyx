@@ -81,6 +81,11 @@ cdef class FlushChange(Change):
         return self.core.flush()
 
 
+cdef class RollForwardChange(Change):
+    cdef int stage(self, Commit commit) except -1:
+        return 0  # whoever takes the write lock rolls forward
+
+
 cdef class Core:
     def __init__(self, str path, parameters, Index index, Packs packs, State state, bint readonly, lifetime):
         self.path = path
@@ -162,6 +167,25 @@ cdef class Core:
         for change in changes[1:]:
             change._done = True
             change._turn.release()
+
+    def pause(self):
+        """Before a fork: no thread of this process commits or reads the index until ``resume``."""
+        cdef Change change
+        while self._leading:
+            change = Change.__new__(Change)
+            change._turn = _thread.allocate_lock()
+            change._turn.acquire()
+            self._queue.insert(0, change)
+            change._turn.acquire()
+            if not change._done:
+                break
+            # The leader before had taken it along.
+        self._leading = True
+        self.index.pause()
+
+    def resume(self):
+        self.index.resume()
+        self._hand_over([None])
 
     cdef int commit(self, list changes) except -1:
         """Commit ``changes`` together; each gets its result or its own error. Called by the leader."""
@@ -251,15 +275,16 @@ cdef class Core:
             txn.commit()
         except BaseException as error:
             # The number is burned: a record of it may be on disk, and must never be taken for another's.
-            self.state.set(STATE_BURNED, sequence)
-            self.state.set(STATE_INFLIGHT, 0)
+            self.state.raise_to(STATE_BURNED, sequence)
+            self.state.withdraw(sequence)
             txn.abort()
             if pack is not None:
                 if not isinstance(error, lmdb.Error):
                     self.writer.retire()
                 self.writer.take_back(pack, offset, record.size)
             raise
-        self.state.set(STATE_SEQUENCE, sequence)
+        # The lock is gone with the transaction: others may have committed more by now.
+        self.state.raise_to(STATE_SEQUENCE, sequence)
         if not self._reserved and sequence % RESERVE_EVERY == 0:
             self._reserved = reserve.keep(self.path)
         if not durable and self._flusher is None:
@@ -318,6 +343,10 @@ cdef class Core:
                 raise StorageIOError.of(cause, f"flushing {pack.path}") from cause
             self.state.note_flushed(number, end)
         return 0
+
+    def roll_forward(self):
+        """Finish what somebody who died had begun to commit, so that readers see it from now on, or never."""
+        self.submit(RollForwardChange.__new__(RollForwardChange))
 
     def flush_now(self):
         """Flush what is unflushed, in its own transaction."""

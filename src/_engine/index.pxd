@@ -11,12 +11,17 @@ cdef class Index:
     cdef readonly object buckets, objects, lists, list_uses, chunks, packs, meta
     cdef Py_ssize_t _readers
     cdef bint _growing
+    cdef bint _closed
+    cdef bint _lock                   # whether LMDB's lock file is used
+    cdef object _paused
     cdef object _gate
     cdef object _idle
     cdef object begin(self)
     cdef object begin_copying(self)
     cdef object _begin(self, bint buffers)
     cdef int end(self, object txn) except -1
+    cdef int _enter(self) except -1
+    cdef int _leave(self) except -1
     cdef object begin_write(self)
 
 

@@ -25,6 +25,8 @@ cdef class State:
     cdef const uint8_t[::1] _view
     cdef uint64_t get(self, StateField field) noexcept
     cdef void set(self, StateField field, uint64_t value) noexcept
+    cdef void raise_to(self, StateField field, uint64_t value) noexcept
+    cdef void withdraw(self, uint64_t sequence) noexcept
     cdef int announce(self, uint64_t sequence, uint32_t pack, uint64_t offset) noexcept
     cdef bint note_written(self, uint32_t pack, uint64_t end) noexcept
     cdef void note_flushed(self, uint32_t pack, uint64_t end) noexcept

@@ -12,6 +12,13 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from trove.errors import StorageIOError
 
+cdef extern from * nogil:
+    int __ATOMIC_SEQ_CST
+    uint64_t __atomic_load_n(uint64_t *word, int order)
+    bint __atomic_compare_exchange_n(
+        uint64_t *word, uint64_t *expected, uint64_t desired, bint weak, int success, int failure
+    )
+
 MAGIC = b"TROVESTA"
 VERSION = 1
 UNKNOWN_BOOT = bytes(16)
@@ -51,6 +58,19 @@ cdef class State:
 
     cdef void set(self, StateField field, uint64_t value) noexcept:
         self._words[<int>field >> 3] = value
+
+    cdef void raise_to(self, StateField field, uint64_t value) noexcept:
+        """Set a field that only ever grows. Without the lock, too: who is late never takes it back."""
+        cdef uint64_t *word = <uint64_t *>self._words + (<int>field >> 3)
+        cdef uint64_t found = __atomic_load_n(word, __ATOMIC_SEQ_CST)
+        while found < value:
+            if __atomic_compare_exchange_n(word, &found, value, False, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST):
+                break
+
+    cdef void withdraw(self, uint64_t sequence) noexcept:
+        """Nothing is in flight any more, if ``sequence`` was."""
+        cdef uint64_t *word = <uint64_t *>self._words + (<int>STATE_INFLIGHT >> 3)
+        __atomic_compare_exchange_n(word, &sequence, 0, False, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
 
     @property
     def boot(self):
