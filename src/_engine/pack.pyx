@@ -255,8 +255,12 @@ cdef class PackWriter:
         self._limit = limit
         self._lock = threading.Lock()
 
-    def adopt(self, number):
-        """Go on with the newest pack of a store that was closed in good order, if nobody else has it."""
+    def adopt(self, number, tail):
+        """Go on with a pack at ``tail``, where its last writer would have, if nobody else has it.
+
+        Not at its end: an extent that was begun there can claim bytes that were never written, and what
+        is in them would be hopped over.
+        """
         path = self.packs.path(number)
         try:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -267,9 +271,8 @@ cdef class PackWriter:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return
-        size = os.fstat(fd).st_size
-        if PACK_HEADER <= size < self._limit:
-            self.pack, self.tail = pack, aligned(size)
+        if PACK_HEADER <= tail < self._limit and os.fstat(fd).st_size <= tail:
+            self.pack, self.tail = pack, tail
 
     def retire(self):
         """Append no more to the present pack; the next append makes a new one."""

@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import threading
+from contextlib import contextmanager
 
 import lmdb
 
@@ -97,6 +98,27 @@ def open_core(path, make_parameters, readonly=False):
         return core
 
 
+@contextmanager
+def alone_with(path):
+    """Hold the store at ``path``, so that nobody opens it. Raises InvalidArgumentError if somebody has it open."""
+    with _cores_lock:
+        ours = any(known == path for known, _ in _cores)
+    if ours:
+        raise InvalidArgumentError(f"{path} is open in this process; close it, then repair it")
+    with _Gate(path):
+        lock = os.path.join(path, "LOCK")
+        try:
+            lifetime = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageIOError.of(error, f"opening {lock}") from error
+        try:
+            if not _locked(lifetime):
+                raise InvalidArgumentError(f"{path} is open in another process; close it there, then repair it")
+            yield
+        finally:
+            os.close(lifetime)
+
+
 def close_core(Core core):
     """Let go of one handle; with the last one the store is flushed and closed."""
     with _cores_lock:
@@ -137,16 +159,16 @@ def _opened(path, make_parameters, readonly):
         if parameters is None:
             store.check_empty(path)
             parameters = make_parameters()
-            _lay_out(path)
+            lay_out(path)
             store.write(path, parameters)
             sync_folder(path)
             sync_folder(os.path.dirname(path))
         else:
-            _lay_out(path)
+            lay_out(path)
         return _joined(path, parameters)
 
 
-def _lay_out(path):
+def lay_out(path):
     try:
         for name in ("packs", "index", "snapshots"):
             os.makedirs(os.path.join(path, name), 0o700, exist_ok=True)
@@ -200,10 +222,11 @@ def _joined(path, parameters):
             core.roll_forward()
         except StorageIOError:
             pass  # whoever writes first meets the same, and is told; what is there can be read
-    if first and clean:
-        newest = max(packs.numbers(), default=0)
-        if newest:
-            core.writer.adopt(newest)
+    if first:
+        number, tail = state.tail
+        state.tail = 0, 0
+        if clean and number:
+            core.writer.adopt(number, tail)
     return core
 
 
@@ -246,6 +269,7 @@ def _opened_readonly(path):
 
 def _close(Core core):
     core.stop_flusher()
+    core.end_snapshot()
     if core.readonly:
         core.index.close()
         return
@@ -254,6 +278,8 @@ def _close(Core core):
             core.flush_now()
             if _locked(core._lifetime):
                 core.index.sync()
+                if core.writer.pack is not None:
+                    core.state.tail = core.writer.pack.number, core.writer.tail
                 core.state.mark(True, this_boot())
         finally:
             core.index.close()

@@ -12,6 +12,8 @@ cdef enum StateField:
     STATE_PACK = 56        # u64: where its record begins
     STATE_OFFSET = 64      # u64
     STATE_BURNED = 72      # u64: the last number that must not be used, its commit having failed
+    STATE_TAIL_PACK = 80   # u64: the pack that whoever closed the store last would have gone on with; 0 for none
+    STATE_TAIL = 88        # u64: and where
     STATE_SLOTS = 128      # 120 x (pack u64, end u64, flushed u64): packs with bytes that may not be on disk
     STATE_SLOT = 24
     STATE_SLOT_COUNT = 120

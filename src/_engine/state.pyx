@@ -93,6 +93,16 @@ cdef class State:
         """The commit being written and where its record begins: (sequence, pack, offset)."""
         return self.get(STATE_INFLIGHT), self.get(STATE_PACK), self.get(STATE_OFFSET)
 
+    @property
+    def tail(self):
+        """The pack that can be gone on with, and where in it: (number, offset)."""
+        return self.get(STATE_TAIL_PACK), self.get(STATE_TAIL)
+
+    @tail.setter
+    def tail(self, place):
+        self.set(STATE_TAIL_PACK, place[0])
+        self.set(STATE_TAIL, place[1])
+
     def mark(self, bint clean, bytes boot):
         """Say whether the store is clean, durably."""
         self._map[STATE_BOOT : STATE_BOOT + 16] = boot
