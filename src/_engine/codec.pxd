@@ -20,11 +20,14 @@ cdef enum RecordKind:
     # payload: count u32, zero u32, count x (chunk id 16, length and salt u32), zeros to 8; then the
     # chunks' bytes, end to end. Everything before the bytes is the checked part: the ids check the rest.
     EXTENT = 1
-    # payload: predecessor u64, time i64 (microseconds), operations u32, zero u32, the operations.
-    # All of it is the checked part.
+    # payload: predecessor u64, time i64 (microseconds), operations u32, flags u32 (CommitFlag), the
+    # operations. All of it is the checked part.
     COMMIT = 2
     # a record that was taken back; nothing of its payload is checked
     VOID = 3
+
+cdef enum CommitFlag:
+    SETTLED = 1         # every commit before it was on disk when it was written: a hole before it is damage
 
 cdef enum Operation:
     CREATE_BUCKET = 1   # name, row

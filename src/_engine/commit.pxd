@@ -20,7 +20,7 @@ cdef class Commit:
     cdef bytes put_object(self, bytes place, bytes row)
     cdef int delete_object(self, bytes place) except -1
     cdef int add_list(self, bytes list_id, bytes references) except -1
-    cdef Encoder record(self, uint64_t predecessor, int64_t time, uint64_t seed)
+    cdef Encoder record(self, uint64_t predecessor, int64_t time, uint32_t flags, uint64_t seed)
     cdef int finish(self, uint32_t pack, uint64_t offset) except -1
     cdef int replay(self, object payload) except -1
 

@@ -222,7 +222,7 @@ cdef class Commit:
             self._record.text(second)
         return 0
 
-    cdef Encoder record(self, uint64_t predecessor, int64_t time, uint64_t seed):
+    cdef Encoder record(self, uint64_t predecessor, int64_t time, uint32_t flags, uint64_t seed):
         """The whole record for the log, its length a multiple of 8."""
         cdef Encoder record = self._record
         cdef Py_ssize_t payload = record.size - RECORD_HEADER
@@ -230,7 +230,7 @@ cdef class Commit:
         store64(start, predecessor)
         store64(start + 8, <uint64_t>time)
         store32(start + 16, self.count)
-        store32(start + 20, 0)
+        store32(start + 20, flags)
         write_header(record.data, COMMIT, payload, self.sequence, start, payload, seed)
         record.raw(<const uint8_t *>b"\0\0\0\0\0\0\0\0", aligned(payload) - payload)
         return record

@@ -15,6 +15,7 @@ cdef class Content:
     cdef readonly Py_ssize_t count
     cdef Py_ssize_t _room
     cdef list _packs                  # for each chunk: the pack it is pinned in, None where it is new
+    cdef list _extents                # what was appended for it: (pack number, start, end)
     cdef Encoder _digests
     cdef int append(self, bytes digest, Py_ssize_t length, object pack, uint64_t offset, bint shared) except -1
     cdef int settle(self, Core core, Commit commit) except -1

@@ -62,6 +62,7 @@ cdef class Content:
         cdef uint8_t *p
         if self._packs is None:
             self._packs = []
+            self._extents = []
             self._digests = Encoder()
         if self.count == self._room:
             self._room = max(16, self._room * 2)
@@ -85,37 +86,51 @@ cdef class Content:
         cdef Py_ssize_t i
         cdef uint8_t *p
         cdef Reference reference
-        cdef const uint8_t[::1] body
-        cdef Pack pack
+        cdef dict fresh = {}
         for i in range(self.count):
             p = self.references + i * REFERENCE
             while True:
                 reference = reference_at(p)
-                found = row(commit.txn, commit.index.chunks, chunk_key(reference), "chunks")
-                if found is None:
+                key = chunk_key(reference)
+                place = fresh.get(key)
+                if place is None:
+                    place = place_in(commit, key)
+                if place is None or place[:2] == (reference.pack, reference.offset):
                     break
-                body = found
-                if load32(&body[0]) == reference.pack and load64(&body[8]) == reference.offset:
-                    break
-                pack = core.packs.open_pack(reference.pack)
-                data = pack.read(reference.length, reference.offset)
-                if same(core, data, load32(&body[0]), load64(&body[8]), load32(&body[4])):
-                    store32(p + 20, load32(&body[0]))
-                    store64(p + 24, load64(&body[8]))
+                pack = self._packs[i] if self._packs[i] is not None else core.packs.open_pack(reference.pack)
+                data = (<Pack>pack).read(reference.length, reference.offset)
+                if same(core, data, place[0], place[1], place[2]):
+                    store32(p + 20, place[0])
+                    store64(p + 24, place[1])
                     break
                 # Two contents of one id: the later one is told apart by its salt.
                 store32(p + CHUNK_ID, reference.length | ((reference.salt + 1) << SALT_SHIFT))
-            if found is None and self._packs[i] is not None:
-                pack = self._packs[i]
-                data = pack.read(reference.length, reference.offset)
-                digest = core.name(<const uint8_t *>PyBytes_AS_STRING(data), len(data))
-                head = extent_head([(data, digest)], core.packs.seed)
-                pack, offset = core.writer.reserve_extent(head, len(data))
-                core.writer.write_data(pack, offset, [data])
-                store32(p + 20, pack.number)
-                store64(p + 24, offset)
-                self._packs[i] = None
+            if place is None:
+                if self._packs[i] is not None:
+                    self._append_again(core, i)
+                reference = reference_at(p)
+                fresh[key] = (reference.pack, reference.offset, reference.length)
+        # The commit may go to another pack than they did, and others may have flushed what is behind them.
+        for number, start, end in self._extents:
+            if not core.state.note_extent(number, start, end):
+                core.flush()
+                core.state.note_extent(number, start, end)
         return 0
+
+    def _append_again(self, Core core, Py_ssize_t i):
+        """Append a shared chunk that has vanished meanwhile, from the pack that was kept open for it."""
+        cdef uint8_t *p = self.references + i * REFERENCE
+        cdef Reference reference = reference_at(p)
+        cdef Pack pack = self._packs[i]
+        data = pack.read(reference.length, reference.offset)
+        digest = core.name(<const uint8_t *>PyBytes_AS_STRING(data), len(data))
+        head = extent_head([(data, digest)], core.packs.seed)
+        pack, offset = core.writer.reserve_extent(head, len(data))
+        core.writer.write_data(pack, offset, [data])
+        self._extents.append((pack.number, offset - len(head), offset + len(data)))
+        store32(p + 20, pack.number)
+        store64(p + 24, offset)
+        self._packs[i] = None
 
     cdef bytes tail(self, Commit commit):
         """What stands at the end of the row; a list of chunks is added to the commit first."""
@@ -134,6 +149,16 @@ cdef class Content:
             out.raw(<const uint8_t *>PyBytes_AS_STRING(list_id), 12)
             out.varint(self.count)
         return out.taken()
+
+
+cdef tuple place_in(Commit commit, bytes key):
+    """Where the index says that a chunk is: (pack, offset, length), or ``None``."""
+    cdef const uint8_t[::1] body
+    found = row(commit.txn, commit.index.chunks, key, "chunks")
+    if found is None:
+        return None
+    body = found
+    return load32(&body[0]), load64(&body[8]), load32(&body[4])
 
 
 cdef bint same(Core core, bytes data, uint32_t number, uint64_t offset, uint32_t length) except -1:
@@ -278,33 +303,42 @@ cdef object _place(Core core, Content content, list chunks):
                 found[digest] = bytes(body)
     finally:
         core.index.end(txn)
-    shared = {}
+    # By id, and by content where one id has several: (piece, its pinned place or else its number among the new).
+    known, fresh, order = {}, [], []
     for piece, digest in chunks:
-        if digest in found and digest not in shared:
-            place = _pinned(core, found[digest], piece)
-            if place is not None:
-                shared[digest] = place
-    fresh, seen = [], set()
-    for piece, digest in chunks:
-        if digest not in shared and digest not in seen:
-            seen.add(digest)
-            fresh.append((piece, digest))
-    pack, start = None, 0
-    job = None
+        which = None
+        for one in known.get(digest, ()):
+            if equal(one[0], piece):
+                which = one
+        if which is None:
+            pinned = _pinned(core, found[digest], piece) if digest in found else None
+            which = (piece, pinned, len(fresh))
+            known.setdefault(digest, []).append(which)
+            if pinned is None:
+                fresh.append((piece, digest))
+        order.append(which)
+    pack, start, job = None, 0, None
     if fresh:
         size = sum(len(piece) for piece, _ in fresh)
-        pack, start = core.writer.reserve_extent(extent_head(fresh, core.packs.seed), size)
+        head = extent_head(fresh, core.packs.seed)
+        pack, start = core.writer.reserve_extent(head, size)
         job = (pack, start, [piece for piece, _ in fresh])
-    places = {}
-    for piece, digest in fresh:
-        places[digest] = start
+    starts = []
+    for piece, _ in fresh:
+        starts.append(start)
         start += len(piece)
-    for piece, digest in chunks:
-        if digest in shared:
-            content.append(digest, len(piece), shared[digest][0], shared[digest][1], True)
+    for (piece, digest), (_, pinned, number) in zip(chunks, order):
+        if pinned is not None:
+            content.append(digest, len(piece), pinned[0], pinned[1], True)
         else:
-            content.append(digest, len(piece), pack, places[digest], False)
+            content.append(digest, len(piece), pack, starts[number], False)
+    if fresh:
+        content._extents.append((pack.number, job[1] - len(head), start))
     return job
+
+
+cdef bint equal(const uint8_t[::1] one, const uint8_t[::1] other):
+    return one.shape[0] == other.shape[0] and memcmp(&one[0], &other[0], one.shape[0]) == 0
 
 
 cdef object _pinned(Core core, bytes body, object piece):

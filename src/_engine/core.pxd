@@ -42,6 +42,9 @@ cdef class Core:
     cdef object _flusher
     cdef bint _reserved               # space for deletes on a full disk is set aside
     cdef object _wake
+    cdef uint64_t _unsaved_changes    # since the last snapshot, as far as this process knows
+    cdef uint64_t _unsaved_bytes
+    cdef object _snapshotter
     cdef object __weakref__
     cdef bytes name(self, const uint8_t *data, Py_ssize_t length)
     cdef object submit(self, Change change)

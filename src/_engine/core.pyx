@@ -26,11 +26,12 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from trove.errors import CorruptStoreError, InvalidDSNError, StorageFullError, StorageIOError, TroveError
 
 from .chunker cimport Chunker
-from .codec cimport CHUNK_ID, COMMIT, Encoder, hash128
+from .codec cimport CHUNK_ID, COMMIT, SETTLED, Encoder, hash128
 from .commit cimport Commit
 from .index cimport Index, row
 from . import reserve
 from .index import index_error
+from . import snapshots
 from .scan import record_at
 from .info cimport now_us
 from .pack cimport Pack, Packs, PackWriter
@@ -44,6 +45,13 @@ cdef extern from "<pthread.h>" nogil:
 
 RESERVE_EVERY = 64  # commits between two tries to set space aside again
 FLUSH_SECONDS = 1.0  # how long relaxed writes stay unflushed, about
+
+# A snapshot is taken when this much came since the last one: a rebuild makes 150,000 to 200,000 changes a
+# second, so it takes about three seconds then. A large index is not copied for the sake of a little log.
+SNAPSHOT_CHANGES = 500_000
+SNAPSHOT_BYTES = 256 << 20
+SNAPSHOT_SHARE = 8
+SNAPSHOT_ROOM = 64 << 20  # bytes that the index can grow by while it is copied without anybody waiting
 
 
 cdef int _forks = 0
@@ -81,6 +89,19 @@ cdef class FlushChange(Change):
         return self.core.flush()
 
 
+cdef class RoomChange(Change):
+    """Makes the index grow, unless it has room."""
+
+    cdef Index index
+
+    cdef int stage(self, Commit commit) except -1:
+        info = self.index.env.info()
+        used = (info["last_pgno"] + 1) * self.index.env.stat()["psize"]
+        if info["map_size"] - used < SNAPSHOT_ROOM:
+            raise lmdb.MapFullError("room is made for what comes while the index is copied")
+        return 0
+
+
 cdef class RollForwardChange(Change):
     cdef int stage(self, Commit commit) except -1:
         return 0  # whoever takes the write lock rolls forward
@@ -104,6 +125,7 @@ cdef class Core:
         self._reserved = readonly or reserve.keep(path)
         self._lifetime = lifetime
         self._wake = threading.Event()
+        self._unsaved_changes = 0 if readonly else max(0, state.sequence - snapshots.newest(path))
 
     cdef bytes name(self, const uint8_t *data, Py_ssize_t length):
         """The id of those bytes: of a chunk, and of the content of an object that is one."""
@@ -261,7 +283,9 @@ cdef class Core:
         cdef Pack pack
         cdef uint64_t offset
         cdef uint64_t sequence = commit.sequence
-        cdef Encoder record = commit.record(self.state.get(STATE_SEQUENCE), now_us(), self.packs.seed)
+        cdef Encoder record = commit.record(
+            self.state.get(STATE_SEQUENCE), now_us(), SETTLED if self.state.settled() else 0, self.packs.seed
+        )
         pack = None
         offset = 0
         try:
@@ -289,6 +313,10 @@ cdef class Core:
             self._reserved = reserve.keep(self.path)
         if not durable and self._flusher is None:
             self._start_flusher()
+        self._unsaved_changes += commit.count
+        self._unsaved_bytes += record.size
+        if self._unsaved_changes >= SNAPSHOT_CHANGES or self._unsaved_bytes >= SNAPSHOT_BYTES:
+            self._consider_snapshot()
         return 0
 
     cdef object catch_up(self, object txn):
@@ -366,6 +394,56 @@ cdef class Core:
             self._wake.set()
             flusher.join()
             self._wake.clear()
+
+
+    # Snapshots.
+
+    def snapshot(self, bint wait=True):
+        """Take a snapshot of the index; ``None`` if another one is being taken and ``wait`` is False."""
+        cdef RoomChange change = RoomChange.__new__(RoomChange)
+        change.index = self.index
+        self.submit(change)
+        taken = snapshots.take(self.path, self._copy_index, self.flush_now, wait)
+        self._unsaved_changes = self._unsaved_bytes = 0
+        return taken
+
+    def _copy_index(self, folder):
+        """A copy of the index in the new folder; the commit that it is at."""
+        cdef Index copy
+        self.index.copy(folder)
+        copy = Index(folder, readonly=True, lock=False)
+        try:
+            txn = copy.begin()
+            head = head_of(copy, txn)
+            copy.end(txn)
+        finally:
+            copy.close()
+        return head
+
+    def _consider_snapshot(self):
+        """Take a snapshot in the background, when the log since the last one is worth a copy of the index."""
+        info = self.index.env.info()
+        if self._unsaved_bytes * SNAPSHOT_SHARE < info["last_pgno"] * self.index.env.stat()["psize"]:
+            return
+        if self._snapshotter is None or not self._snapshotter.is_alive():
+            self._unsaved_changes = self._unsaved_bytes = 0
+            self._snapshotter = threading.Thread(
+                target=_snapshot_once, args=(self,), name="trove-snapshot", daemon=True
+            )
+            self._snapshotter.start()
+
+    def end_snapshot(self):
+        """Wait for the snapshot that is being taken in the background."""
+        snapshotter, self._snapshotter = self._snapshotter, None
+        if snapshotter is not None:
+            snapshotter.join()
+
+
+def _snapshot_once(Core core):
+    try:
+        core.snapshot(wait=False)
+    except TroveError:
+        pass  # nothing depends on it but the time of a rebuild; the next one is tried when more has come
 
 
 def blake3_hash():

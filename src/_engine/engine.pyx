@@ -67,6 +67,34 @@ def choice(settings, name, *values):
     return value
 
 
+def folder_and_settings(dsn, options):
+    """What a DSN and options say: the folder of the store, as an absolute path, and the settings."""
+    parsed = parse_dsn(dsn)
+    settings = parsed.settings(schemes=("trove",), known=KNOWN, options=options)
+    if parsed.user or parsed.password or parsed.host not in ("", ".", "..") or len(parsed.path) < 2:
+        raise InvalidDSNError("a trove:// DSN names a folder; write trove:///absolute/path or trove://./relative")
+    return os.path.abspath(parsed.host + parsed.path), settings
+
+
+def parameters_maker(settings):
+    """What makes the parameters of a new store, out of the settings."""
+    hash_name = choice(settings, "hash", "xxh3", "blake3")
+    size = settings.get("chunk_size", str(DEFAULT_CHUNK_SIZE))
+    if not (size.isascii() and size.isdigit() and len(size) < 9):
+        raise InvalidDSNError(f"chunk_size is {shown(size)}; give the average size of a chunk in bytes")
+    try:
+        minimum, normal, maximum, level = chunk_parameters(int(size))
+    except ValueError as error:
+        raise InvalidDSNError(f"chunk_size is {size}: {error}") from error
+
+    def make():
+        if hash_name == "blake3":
+            blake3_hash()
+        return store.Parameters(store.new_store_id(), hash_name, minimum, normal, maximum, level)
+
+    return make
+
+
 cdef bytes default_block(str key):
     """The attribute block of an object that is put without options."""
     cdef Py_ssize_t dot = key.rfind(".")
@@ -101,18 +129,14 @@ cdef class Engine:
     # Opening and closing.
 
     def open(self, dsn, **options):
-        parsed = parse_dsn(dsn)
-        settings = parsed.settings(schemes=("trove",), known=KNOWN, options=options)
-        if parsed.user or parsed.password or parsed.host not in ("", ".", "..") or len(parsed.path) < 2:
-            raise InvalidDSNError("a trove:// DSN names a folder; write trove:///absolute/path or trove://./relative")
+        path, settings = folder_and_settings(dsn, options)
         durable = choice(settings, "durability", "full", "relaxed") == "full"
         verify = _VERIFY[choice(settings, "verify", "first", "always", "never")]
         readonly = choice(settings, "mode", "rw", "r") == "r"
-        make = self._parameters(settings)
+        make = parameters_maker(settings)
         with self._opening:
             if self._core is not None:
                 raise InvalidArgumentError("driver 'trove' is open already; close() it first")
-            path = os.path.abspath(parsed.host + parsed.path)
             self._core = open_core(path, make, readonly)
             self._session = Session()
             self._path, self._durable, self._verify, self._readonly = path, durable, verify, readonly
@@ -121,24 +145,6 @@ cdef class Engine:
             except BaseException:
                 self._let_go()
                 raise
-
-    def _parameters(self, settings):
-        """What makes the parameters of a new store, out of the settings."""
-        hash_name = choice(settings, "hash", "xxh3", "blake3")
-        size = settings.get("chunk_size", str(DEFAULT_CHUNK_SIZE))
-        if not (size.isascii() and size.isdigit() and len(size) < 9):
-            raise InvalidDSNError(f"chunk_size is {shown(size)}; give the average size of a chunk in bytes")
-        try:
-            minimum, normal, maximum, level = chunk_parameters(int(size))
-        except ValueError as error:
-            raise InvalidDSNError(f"chunk_size is {size}: {error}") from error
-
-        def make():
-            if hash_name == "blake3":
-                blake3_hash()
-            return store.Parameters(store.new_store_id(), hash_name, minimum, normal, maximum, level)
-
-        return make
 
     def _check_same(self, settings):
         parameters = self._core.parameters
@@ -466,6 +472,10 @@ cdef class Engine:
             core.index.end(txn)
 
     # Beyond the contract.
+
+    def opened(self):
+        """The store that is open, for housekeeping."""
+        return self.core()
 
     def staged(self, method, args, options):
         """The change that a ``put``, ``copy`` or ``delete`` of a batch is; its data is in the log afterwards."""

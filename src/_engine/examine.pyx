@@ -35,27 +35,6 @@ def opened_copy(folder):
     return Index(folder, readonly=True, lock=False)
 
 
-def copy_index(Index index, target):
-    """A compacted copy of ``index`` at one commit, in the new folder ``target``."""
-    os.makedirs(target, 0o700)
-    fd = os.open(os.path.join(target, "data.mdb"), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        copy_into(index, fd)
-    finally:
-        os.close(fd)
-
-
-def copy_into(Index index, fd):
-    """A compacted copy of ``index`` at one commit, written to a descriptor by LMDB itself."""
-    txn = index.begin()
-    try:
-        index.env.copyfd(fd, compact=True, txn=txn)
-    except lmdb.Error as error:
-        raise StorageIOError(f"copying the index in {index.folder} failed: {error}; run `trove verify`") from error
-    finally:
-        index.end(txn)
-
-
 def problem_of(bytes place, what):
     """A Problem of the object at ``place``."""
     bucket, _, key = place.partition(b"\0")
@@ -318,7 +297,7 @@ def main():
         except StorageIOError:
             # Where not even LMDB's lock file can be written, nobody writes to the store either.
             index = Index(folder, readonly=True, lock=False)
-        copy_index(index, target)
+        index.copy(target)
         index.close()
         copy = opened_copy(target)
         problems = Examination(copy).run()

@@ -282,6 +282,24 @@ cdef class Index:
             if self.env is None:
                 self._open_typed()
 
+    def copy(self, folder):
+        """A compacted copy of the index at one commit, made by LMDB, in the new folder ``folder``."""
+        path = os.path.join(folder, "data.mdb")
+        txn = self.begin()
+        try:
+            os.makedirs(folder, 0o700)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                self.env.copyfd(fd, compact=True, txn=txn)
+            finally:
+                os.close(fd)
+        except lmdb.Error as error:
+            raise index_error(error, f"copying the index in {self.folder}") from error
+        except OSError as error:
+            raise StorageIOError.of(error, f"writing {path}") from error
+        finally:
+            self.end(txn)
+
     def sync(self):
         """Make the index durable."""
         try:

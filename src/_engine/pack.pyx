@@ -118,7 +118,7 @@ cdef class Pack:
     def view(self, uint64_t offset, Py_ssize_t length):
         """A read-only memoryview of mapped bytes; whoever holds it keeps the mapping."""
         cdef uint64_t end = offset + length
-        if self._map is None or len(self._map) < end:
+        if self._map is None or <uint64_t>len(self._map) < end:
             size = os.fstat(self.fd).st_size
             if size < end:
                 raise CorruptStoreError(f"{self.path} is cut short; run `trove repair` to save what is whole")
@@ -187,6 +187,19 @@ cdef class Packs:
         except OSError as error:
             raise StorageIOError.of(error, f"opening {path}") from error
         return Pack(number, path, fd)
+
+    def sync(self):
+        """Put every pack on disk, whoever wrote to it."""
+        for number in self.numbers():
+            path = self.path(number)
+            try:
+                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fdatasync(fd)
+                finally:
+                    os.close(fd)
+            except OSError as error:
+                raise StorageIOError.of(error, f"flushing {path}") from error
 
     def forget(self, number):
         with self._lock:

@@ -301,6 +301,8 @@ def rebuilt(path, Packs packs, State state):
         snapshots.restore(path, fresh)
         index = Index(fresh, bulk=BULK)
         head, highest = replay(index, packs)
+        # What the state says of unflushed bytes is forgotten with it.
+        packs.sync()
         index.sync()
         index.close()
         shutil.rmtree(target, ignore_errors=True)
@@ -323,7 +325,13 @@ def replay(Index index, Packs packs):
     base = head_of(index, txn)
     index.end(txn)
     log = Log(packs, base)
-    return replay_chain(index, log, base), log.highest
+    head = replay_chain(index, log, base)
+    if log.damaged_after(head):
+        raise CorruptStoreError(
+            f"the log in {packs.folder} breaks after commit {head}, and later ones were on disk: a pack is damaged or "
+            "missing; put it back, or run `trove repair` to save what is whole"
+        )
+    return head, log.highest
 
 
 cpdef uint64_t replay_chain(Index index, Log log, uint64_t base, uint64_t until=LAST, progress=None) except? 0:

@@ -38,6 +38,7 @@ cdef struct Entry:
     uint64_t offset                   # of the payload
     uint64_t length
     uint32_t pack
+    bint settled                      # see codec.SETTLED
     bint chained
 
 

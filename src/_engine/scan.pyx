@@ -21,6 +21,7 @@ from .codec cimport (
     RECORD_ALIGN,
     RECORD_HEADER,
     RECORD_MAGIC,
+    SETTLED,
     VOID,
     fnv1a,
     hash64,
@@ -228,7 +229,8 @@ cdef class Log:
             self.entries = grown
         entry = &self.entries[self.count]
         entry.sequence = scan.sequence
-        entry.predecessor = load64(scan.blocks.at(scan.start, 8))
+        entry.predecessor = load64(scan.blocks.at(scan.start, COMMIT_HEAD))
+        entry.settled = load32(scan.blocks.at(scan.start, COMMIT_HEAD) + 20) & SETTLED != 0
         entry.offset, entry.length, entry.pack = scan.start, scan.length, scan.blocks.pack.number
         entry.chained = False
         self.count += 1
@@ -276,6 +278,14 @@ cdef class Log:
         return PyBytes_FromStringAndSize(
             <const char *>blocks.at(entry.offset, entry.length), entry.length
         )
+
+    def damaged_after(self, uint64_t end):
+        """Whether a commit is there that the chain, which ends at ``end``, would reach if nothing were damaged."""
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            if self.entries[i].settled and self.entries[i].sequence > end:
+                return True
+        return False
 
     def unchained(self):
         """Numbers of commits that the chain does not reach, in order: [(sequence, entry)]."""

@@ -31,4 +31,6 @@ cdef class State:
     cdef void withdraw(self, uint64_t sequence) noexcept
     cdef int announce(self, uint64_t sequence, uint32_t pack, uint64_t offset) noexcept
     cdef bint note_written(self, uint32_t pack, uint64_t end) noexcept
+    cdef bint settled(self) noexcept
+    cdef bint note_extent(self, uint32_t pack, uint64_t start, uint64_t end) noexcept
     cdef void note_flushed(self, uint32_t pack, uint64_t end) noexcept

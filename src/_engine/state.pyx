@@ -143,6 +143,18 @@ cdef class State:
         slot[0], slot[1], slot[2] = pack, end, 0
         return True
 
+    cdef bint note_extent(self, uint32_t pack, uint64_t start, uint64_t end) noexcept:
+        """Note that ``pack`` got bytes from ``start`` to ``end``, maybe after others behind them were flushed."""
+        cdef Py_ssize_t i
+        cdef volatile uint64_t *slot
+        if not self.note_written(pack, end):
+            return False
+        for i in range(STATE_SLOT_COUNT):
+            slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
+            if slot[0] == pack:
+                slot[2] = min(slot[2], start)
+        return True
+
     cdef void note_flushed(self, uint32_t pack, uint64_t end) noexcept:
         """Note that the first ``end`` bytes of ``pack`` are on disk."""
         cdef Py_ssize_t i
@@ -151,6 +163,16 @@ cdef class State:
             slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
             if slot[0] == pack:
                 slot[2] = max(slot[2], min(end, slot[1]))
+
+    cdef bint settled(self) noexcept:
+        """Whether all that was ever written is on disk."""
+        cdef Py_ssize_t i
+        cdef volatile uint64_t *slot
+        for i in range(STATE_SLOT_COUNT):
+            slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
+            if slot[0] and slot[1] > slot[2]:
+                return False
+        return True
 
     def unflushed(self):
         """The packs that hold bytes which may not be on disk: [(pack, end)]."""

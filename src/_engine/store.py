@@ -22,6 +22,9 @@ FORMAT = 1
 NAME = "STORE"
 HASHES = ("xxh3", "blake3")
 _PACKED = struct.Struct("<IIIBBxx")
+_FILES = ("LOCK", "reserve", "state", NAME, NAME + ".new")
+_FOLDERS = ("index", "index.new", "packs", "quarantine", "snapshots")
+_NAMES = frozenset(_FILES + _FOLDERS)
 _TITLE = re.compile(r"trove store ([0-9]+)")
 
 
@@ -81,13 +84,13 @@ def read(folder: str) -> Parameters | None:
     except OSError as error:
         raise StorageIOError.of(error, f"reading {path}") from error
     title, _, rest = raw.partition(b"\n")
-    match = _TITLE.fullmatch(title.decode("ascii", "replace"))
-    if match and int(match[1][:9]) > FORMAT:
+    version = _format_of(title)
+    if version > FORMAT:
         raise CorruptStoreError(
-            f"{path} has the format {match[1][:9]} and this Trove knows {FORMAT}: a newer one made it; update Trove"
+            f"{path} has the format {version} and this Trove knows {FORMAT}: a newer one made it; update Trove"
         )
     body, _, checksum = rest.partition(b"\n")
-    if not match or checksum.strip() != xxh3_128_hexdigest(title + b"\n" + body + b"\n").encode():
+    if not version or checksum.strip() != xxh3_128_hexdigest(title + b"\n" + body + b"\n").encode():
         raise CorruptStoreError(
             f"{path} is damaged, or of another program; put back a copy of it, or run `trove repair`"
         )
@@ -95,6 +98,35 @@ def read(folder: str) -> Parameters | None:
         return Parameters(**json.loads(body))
     except (TypeError, ValueError) as error:
         raise CorruptStoreError(f"{path} lacks parameters of a store; update Trove") from error
+
+
+def _format_of(title: bytes) -> int:
+    """The format version that the title of a STORE file says; 0 when it is none."""
+    match = _TITLE.fullmatch(title.decode("ascii", "replace"))
+    return int(match[1][:9]) if match else 0
+
+
+def made_by_newer(folder: str) -> bool:
+    """Whether the STORE file is of a format that this version does not know."""
+    try:
+        title, _, rest = Path(folder, NAME).read_bytes().partition(b"\n")
+    except OSError:
+        return False
+    # Unless it is just the number that is damaged: then the checksum fits with the right one.
+    body, _, checksum = rest.partition(b"\n")
+    ours = f"trove store {FORMAT}\n".encode() + body + b"\n"
+    return _format_of(title) > FORMAT and checksum.strip() != xxh3_128_hexdigest(ours).encode()
+
+
+def looks_like_one(folder: str) -> bool:
+    """Whether a folder without a readable STORE file was a store: nothing but a store's files are there."""
+    names = set(os.listdir(folder))
+    if not names or names - _NAMES:
+        return False
+    try:
+        return Path(folder, NAME).read_bytes()[:6] == b"trove " or "LOCK" in names
+    except FileNotFoundError:
+        return "packs" in names
 
 
 def check_empty(folder: str) -> None:

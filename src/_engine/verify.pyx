@@ -172,7 +172,12 @@ cdef class Chunks:
                     self._check(i, i, found)
             else:
                 key = PyBytes_FromStringAndSize(<const char *>place.key, CHUNK_ID + 1)
-                found[place.pack, start] = (key, place.length, str(error))
+                what = "the pack ends before it"
+                if isinstance(error, StorageIOError):
+                    what = f"it can't be read: {error.strerror}"
+                elif not os.path.exists(self.packs.path(place.pack)):
+                    what = "its pack is missing"
+                found[place.pack, start] = (key, place.length, what)
             return
         for i in range(first, last + 1):
             place = &self._places[i]
@@ -331,15 +336,23 @@ class Verification:
                 f"the log breaks after commit {reached}, and the index is at commit {at}: a record between them is "
                 "damaged or missing"
             )
-        elif at is not None:
+        if at == reached:
             for name, key in differences(copy, rebuilt):
                 what = f"its row in the index's table {name!r} is not what the log says"
                 self.problems.append(
                     problem_of(key, what) if name == "objects" else Problem(f"row {key.hex()}: {what}")
                 )
-        elif log.highest > reached:
-            self._problem(f"the log breaks after commit {reached}, and has commits up to {log.highest}")
+        end = log.follow(0, _LAST)
+        if end >= reached and log.damaged_after(end) and self._breaks(end):
+            self._problem(f"the log breaks after commit {end}, and later ones were on disk: a record is damaged or missing")
         return rebuilt
+
+    def _breaks(self, end):
+        """Whether the log breaks after commit ``end``, and it is not just a writer who was faster than the scan."""
+        cdef Log log
+        before = head(self._core.index)
+        log = Log(self._packs, end, lenient=True)
+        return before == log.follow(end, _LAST) == head(self._core.index) == end and log.damaged_after(end)
 
     def _name_damage(self, index, damaged):
         named = set()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Unpack
+from typing import Any, Unpack
 
 from trove._engine.batch import Batch
-from trove._engine.engine import Engine
+from trove._engine.engine import Engine, folder_and_settings, parameters_maker
+from trove._engine.repair import repair
+from trove._engine.reports import Progress, RepairReport, Snapshot, Stats, VerifyReport
+from trove._engine.stats import stats
+from trove._engine.verify import verify
 
 from ..driver import Data, ObjectInfo, PutOptions, RangeDriver, ServerCopyDriver
+from ..errors import DriverClosedError, UnsupportedOptionError
 
 
 class EngineDriver(Engine, RangeDriver, ServerCopyDriver):
@@ -27,6 +32,10 @@ class EngineDriver(Engine, RangeDriver, ServerCopyDriver):
     readers have ``view()`` too: the range as read-only memory, without a copy where it is contiguous.
     """
 
+    def open(self, dsn: str, **options: str) -> None:
+        super().open(dsn, **options)
+        self._opened_as: tuple[str, dict[str, Any]] = dsn, options
+
     def batch(self) -> Batch:
         """Several puts, copies and deletes in one atomic commit, at the end of a ``with`` block."""
         return Batch(self)
@@ -42,3 +51,66 @@ class EngineDriver(Engine, RangeDriver, ServerCopyDriver):
             for key, data in items.items() if isinstance(items, Mapping) else items:
                 batch.put(bucket, key, data, **options)
         return [info for info in batch.results if info is not None]
+
+    # Housekeeping.
+
+    def stats(self) -> Stats:
+        """What the store holds and the space that it takes."""
+        return stats(self.opened())
+
+    def snapshot(self) -> Snapshot:
+        """Copy the index as it is now: a rebuild begins with the newest copy, and reads only what came after.
+
+        Snapshots are taken in the background too, when a rebuild would take more than a few seconds; writers
+        go on meanwhile. Raises StorageFullError when there is no room for it.
+        """
+        core = self.opened()
+        if core.readonly:
+            raise UnsupportedOptionError(
+                "the store was opened with mode=r, which writes nothing; open it with mode=rw for a snapshot"
+            )
+        taken: Snapshot = core.snapshot()
+        return taken
+
+    def verify(self, *, progress: Progress | None = None) -> VerifyReport:
+        """Whether the store is whole, down to the last byte that something refers to.
+
+        Every row of the index, every reference and count, the index against the log, every chunk's bytes
+        against its id, the snapshots and the STORE file. Writers go on meanwhile: what is looked at is the
+        store as it was at one commit. It takes the space of two indexes in the folder for temporary files,
+        and nothing of the store is changed. ``progress(done, total)`` is called in bytes of work.
+        """
+        return verify(self.opened(), progress)
+
+    def repair(self, dsn: str | None = None, *, progress: Progress | None = None) -> RepairReport:
+        """Make the store usable again, and say what could not be saved.
+
+        With ``dsn``, on a driver that is not open: for a store that ``open`` refuses. Without one, the store
+        is closed for it and opened again. Nobody else may have it open. The index is made anew from the
+        log; objects whose data is damaged leave their bucket, and whatever was damaged is kept in the
+        store's folder ``quarantine``. ``progress(done, total)`` is called in bytes of work.
+
+        Raises CorruptStoreError when nothing can be repaired: for a folder that is no store, a store that a
+        newer Trove made, or one of which no file says any more which it was.
+        """
+        if dsn is None:
+            self.opened()
+            dsn, options = self._opened_as
+            if folder_and_settings(dsn, options)[1].get("mode") == "r":
+                raise UnsupportedOptionError(
+                    "the store was opened with mode=r, which writes nothing; open it with mode=rw to repair it"
+                )
+            self.close()
+            try:
+                return self._repaired(dsn, options, progress)
+            finally:
+                self.open(dsn, **options)
+        try:
+            self.opened()
+        except DriverClosedError:
+            return self._repaired(dsn, {}, progress)
+        raise UnsupportedOptionError("repair(dsn) is for a driver that is not open; close() it first, or leave dsn out")
+
+    def _repaired(self, dsn: str, options: dict[str, Any], progress: Progress | None) -> RepairReport:
+        path, settings = folder_and_settings(dsn, options)
+        return repair(path, parameters_maker(settings), progress)
