@@ -96,21 +96,23 @@ class EngineDriver(Engine, RangeDriver, ServerCopyDriver):
         if dsn is None:
             self.opened()
             dsn, options = self._opened_as
-            if folder_and_settings(dsn, options)[1].get("mode") == "r":
-                raise UnsupportedOptionError(
-                    "the store was opened with mode=r, which writes nothing; open it with mode=rw to repair it"
-                )
+            path, settings = _to_repair(dsn, options)
             self.close()
             try:
-                return self._repaired(dsn, options, progress)
+                return repair(path, parameters_maker(settings), progress)
             finally:
                 self.open(dsn, **options)
+        path, settings = _to_repair(dsn, {})
         try:
             self.opened()
         except DriverClosedError:
-            return self._repaired(dsn, {}, progress)
+            return repair(path, parameters_maker(settings), progress)
         raise UnsupportedOptionError("repair(dsn) is for a driver that is not open; close() it first, or leave dsn out")
 
-    def _repaired(self, dsn: str, options: dict[str, Any], progress: Progress | None) -> RepairReport:
-        path, settings = folder_and_settings(dsn, options)
-        return repair(path, parameters_maker(settings), progress)
+
+def _to_repair(dsn: str, options: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """The folder of the store and its settings, which must allow a repair."""
+    path, settings = folder_and_settings(dsn, options)
+    if settings.get("mode") == "r":
+        raise UnsupportedOptionError("mode=r writes nothing; repair the store without it")
+    return path, settings
