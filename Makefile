@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-all lint types format clean
+.PHONY: demo test test-all bench lint types format clean
 
 demo: $(READY)
 	$(BIN)/trove demo
@@ -27,10 +27,15 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,bench]"
+	mkdir -p .benchmarks
+	$(BIN)/python -m pytest benches --benchmark-only --benchmark-json=.benchmarks/results.json
+
 clean:
 	rm -rf .venv build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(READY): pyproject.toml setup.cfg
+$(READY): pyproject.toml setup.cfg setup.py $(wildcard src/_engine/*.pyx src/_engine/*.pxd src/_engine/*.h)
 	test -x $(BIN)/python || PYTHON="$(PYTHON)" sh .ci/venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	touch $@

@@ -7,7 +7,11 @@ import pytest
 
 import trove
 
-DSNS = {"memory": "mem://", "local": "file://{folder}?durability=relaxed"}
+DSNS = {
+    "memory": "mem://",
+    "local": "file://{folder}?durability=relaxed",
+    "engine": "trove://{folder}?durability=relaxed",
+}
 
 
 @pytest.fixture(params=DSNS.values(), ids=list(DSNS))

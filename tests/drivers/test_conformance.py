@@ -29,3 +29,26 @@ class TestLocalDriverRelaxed(DriverSuite):
         monkeypatch.chdir(tmp_path)
         with trove.open("local://./relative", durability="relaxed") as driver:
             yield driver
+
+
+class TestEngineDriver(DriverSuite):
+    @pytest.fixture
+    def driver(self, tmp_path: Path) -> Iterator[trove.Driver]:
+        with trove.open(f"trove://{tmp_path}/store") as driver:
+            yield driver
+
+
+class TestEngineDriverRelaxed(DriverSuite):
+    @pytest.fixture
+    def driver(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[trove.Driver]:
+        monkeypatch.chdir(tmp_path)
+        with trove.open("trove://./relative", durability="relaxed", verify="always") as driver:
+            yield driver
+
+
+class TestEngineDriverBlake3(DriverSuite):
+    @pytest.fixture
+    def driver(self, tmp_path: Path) -> Iterator[trove.Driver]:
+        pytest.importorskip("blake3", reason="the blake3 extra is not installed")
+        with trove.open(f"trove://{tmp_path}/store?hash=blake3&durability=relaxed&verify=never") as driver:
+            yield driver

@@ -47,6 +47,11 @@ class Progress:
         self.count += count
         self._bar.update(count)
 
+    def reached(self, done: int, total: int) -> None:
+        """``done`` of ``total`` bytes have been dealt with."""
+        self._bar.total = total
+        self.moved(done - self.count)
+
     def reading(self, source: BinaryIO) -> Metered:
         """``source``, moving the bar as it is read."""
         return Metered(source, self)

@@ -1,0 +1,158 @@
+"""Large objects: put, get, copy and a view, against plain files."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Iterator
+
+from trove.testing.benchmarks.workload import shown_size
+
+from .bench import Bench, UnavailableError
+from .figure import Figure
+from .turns import compare, timed
+
+COPIES = 30
+"""Copies timed for each round of large objects, unless they take longer than ENOUGH seconds."""
+
+ENOUGH = 5.0
+
+
+def put_large(bench: Bench) -> Iterator[Figure]:
+    for size, rounds in (
+        (bench.amount.large, bench.amount.rounds),
+        (bench.amount.huge, bench.amount.large_rounds),
+    ):
+        bench.need(size)
+        contents: list[bytearray] = []
+
+        def content(size: int = size, contents: list[bytearray] = contents) -> bytearray:
+            # Both sides of a round write the same; the next round writes something else.
+            if contents:
+                return contents.pop()
+            contents.append(bench.content(size))
+            return contents[0]
+
+        def ours() -> float:
+            data = content()
+            os.sync()
+            with bench.alone() as store:
+                return timed(store.driver.put, [(store.bucket, "large", data)])
+
+        def plain() -> float:
+            data = content()
+            os.sync()
+            path = bench.folder / "plain"
+            try:
+                return timed(_write, [(path, data)])
+            finally:
+                path.unlink()
+
+        ratio = compare(ours, plain, rounds).inverted()
+        yield Figure(
+            f"put {shown_size(size)} from memory: throughput to one plain buffered write",
+            "at least 0.8x",
+            0.8,
+            ratio.median,
+            at_least=True,
+            note=ratio.note(),
+        )
+
+
+def put_known(bench: Bench) -> Iterator[Figure]:
+    ours = bench.ours()
+    pending: list[bytes] = []
+
+    def first() -> float:
+        ((key, data),) = bench.objects(1, bench.amount.large)
+        pending.append(data)
+        return timed(ours.put, [(key, data)])
+
+    def again() -> float:
+        # A content that another round has stored, when this one begins with the second put.
+        ((key, _),) = bench.objects(1, 1)
+        return timed(ours.put, [(key, pending.pop(0))])
+
+    first()
+    ratio = compare(again, first, bench.amount.rounds)
+    yield Figure(
+        f"put of {shown_size(bench.amount.large)} already stored: time to storing it first",
+        "below 1x",
+        1.0,
+        ratio.median,
+        note=ratio.note(),
+    )
+
+
+def get_large(bench: Bench) -> Iterator[Figure]:
+    ours = bench.ours()
+    ((key, data),) = bench.objects(1, bench.amount.large)
+    ours.put(key, data)
+    path = bench.new_folder() / "plain"
+    _write(path, data)
+
+    def read() -> bytes:
+        with open(path, "rb") as file:
+            return file.read()
+
+    if ours.get(key) != data or read() != data:
+        raise AssertionError("what was read is not what was put")
+    ratio = compare(lambda: timed(ours.get, [(key,)] * 5), lambda: timed(read, [()] * 5), bench.amount.rounds)
+    yield Figure(
+        f"get {shown_size(bench.amount.large)}: time to open(path, 'rb').read()",
+        "at most 1x",
+        1.0,
+        ratio.median,
+        note=ratio.note(5),
+    )
+
+
+def view(bench: Bench) -> Iterator[Figure]:
+    ours = bench.ours()
+    ((key, data),) = bench.objects(1, bench.amount.large)
+    ours.put(key, data)
+
+    def look() -> None:
+        with ours.driver.get(ours.bucket, key) as reader:
+            reader.view()  # type: ignore[attr-defined]  # the engine's readers have it
+
+    with ours.driver.get(ours.bucket, key) as reader:
+        if not hasattr(reader, "view"):
+            raise UnavailableError(f"the readers of driver {ours.driver.name!r} have no view()")
+        if reader.view() != data:
+            raise AssertionError("the view is not what was put")
+    seconds = statistics.median(timed(look, [()]) for _ in range(20 * bench.amount.rounds))
+    yield Figure(
+        f"view of {shown_size(bench.amount.large)}, its get included",
+        "under 10 us",
+        10.0,
+        seconds * 1e6,
+        "us",
+    )
+
+
+def copy_huge(bench: Bench) -> Iterator[Figure]:
+    bench.need(2 * bench.amount.huge)
+    ours = bench.ours()
+    ours.driver.put(ours.bucket, "huge", bench.content(bench.amount.huge))
+    os.sync()
+    times: list[float] = []
+    for number in range(COPIES * bench.amount.large_rounds):
+        times.append(timed(ours.copy, [("huge", "copy")]))
+        # One at a time: a driver that copies the bytes would fill the disk. And it need not do so for long.
+        ours.delete("copy")
+        if sum(times) > ENOUGH and number >= bench.amount.large_rounds:
+            break
+    yield Figure(
+        f"copy of {shown_size(bench.amount.huge)}, relaxed",
+        "under 100 us",
+        100.0,
+        statistics.median(times) * 1e6,
+        "us",
+        note=f"{len(times)} copies",
+    )
+
+
+def _write(path: os.PathLike[str], data: bytes | bytearray) -> None:
+    with open(path, "wb") as file:
+        file.write(data)

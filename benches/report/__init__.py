@@ -1,0 +1,1 @@
+"""Report: results as a page of tables and charts, losses included, with the machine named."""

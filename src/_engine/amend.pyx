@@ -1,0 +1,124 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""Amend: how a repair changes the log: by further commits, like everybody else.
+
+Where the log has a hole and what came after it could be saved from elsewhere, commits that lead from the
+last one before the hole to what was saved take the place of those that are missing: they name that one as
+their predecessor, and of two that follow the same commit the one with the higher number counts. Should the
+repair die half way, nothing of it counts: the first record of the amendment is written last.
+"""
+
+from libc.stdint cimport uint64_t
+
+from .codec cimport SETTLED, Encoder
+from .commit cimport Commit
+from .index cimport Index, row
+from .info cimport now_us
+from .pack cimport Pack, Packs, PackWriter
+from .verify import differences
+
+cdef enum:
+    OPERATIONS = 50_000      # in one record of an amendment, at most about
+    RECORD_BYTES = 32 << 20
+
+
+cdef class Amendment:
+    def __init__(self, Index index, PackWriter writer, uint64_t predecessor, uint64_t sequence):
+        """Changes to ``index``, which stands at ``predecessor``; the first commit gets the number ``sequence``."""
+        self.index = index
+        self.writer = writer
+        self.packs = writer.packs
+        self._predecessor = predecessor
+        self._sequence = sequence
+        self.txn = index.begin_write()
+        self.commit = Commit(index, self.txn, sequence)
+
+    cdef Commit room(self):
+        """The commit that takes the next operation."""
+        if self.commit.count >= OPERATIONS or self.commit._record.size >= RECORD_BYTES:
+            self._complete(False)
+        return self.commit
+
+    cdef int _complete(self, bint last) except -1:
+        """End the present commit and begin another one, unless it is the last."""
+        cdef Commit commit = self.commit
+        cdef Pack pack
+        cdef uint64_t offset
+        cdef Encoder record
+        record = commit.record(self._predecessor, now_us(), SETTLED, self.packs.seed)
+        if self._first is None and not last:
+            self._first = record
+            commit.finish(0, 0)
+        else:
+            if last and self._first is None:
+                # The only one: nothing counts before it is here, and it does as soon as it is.
+                self.packs.sync()
+            pack, offset = self.writer.append_commit(record.data, record.size, commit.sequence)
+            commit.finish(pack.number, offset)
+        self._predecessor = commit.sequence
+        if not last:
+            self.commit = Commit(self.index, self.txn, commit.sequence + 1)
+        return 0
+
+    def finish(self, before_it_counts):
+        """Put all of it on disk, call ``before_it_counts()``, and link it to the chain; the last number."""
+        only = self._first is None
+        if only:
+            before_it_counts()
+        self._complete(True)
+        self.packs.sync()
+        if not only:
+            before_it_counts()
+            self.writer.append_commit(self._first.data, self._first.size, self._sequence)
+            self.packs.sync()
+        self.txn.commit()
+        return self.commit.sequence
+
+    def abandon(self):
+        """Leave the index as it was. Records that were written don't count."""
+        self.txn.abort()
+
+    def lead_to(self, Index target):
+        """Make ``index`` have the rows of ``target``, through commits."""
+        gone, come = self._differing(target)
+        txn = target.begin()
+        try:
+            for name in come["buckets"]:
+                self.room().create_bucket(name, bytes(row(txn, target.buckets, name, "buckets")))
+            # What changes goes first: a chunk that went and came back stands at its new place then.
+            for place in gone["objects"]:
+                self.room().delete_object(place)
+            with txn.cursor(target.lists) as walk:
+                for list_id, _ in walk:
+                    list_id = bytes(list_id)
+                    if self.txn.get(list_id, None, self.index.lists) is None:
+                        self.room().add_list(list_id, bytes(row(txn, target.lists, list_id, "lists")))
+            for place in come["objects"]:
+                self.room().put_object(place, bytes(row(txn, target.objects, place, "objects")))
+            for name in gone["buckets"]:
+                if name not in come["buckets"]:
+                    self.room().delete_bucket(name)
+        finally:
+            target.end(txn)
+
+    def _differing(self, Index target):
+        """The keys of buckets and objects that are not in ``target`` as they are here, and those that are to come."""
+        gone = {"buckets": set(), "objects": []}
+        come = {"buckets": set(), "objects": []}
+        # Inside the write transaction nothing else can be open: the index is compared as it was committed.
+        there = target.begin()
+        try:
+            for name, key in differences(self.index, target):
+                if name not in gone:
+                    continue
+                add = set.add if name == "buckets" else list.append
+                if self.txn.get(key, None, getattr(self.index, name)) is not None:
+                    add(gone[name], key)
+                if there.get(key, None, getattr(target, name)) is not None:
+                    add(come[name], key)
+        finally:
+            target.end(there)
+        return gone, come
+
+    def delete(self, bytes place):
+        """Delete the object at ``place``."""
+        self.room().delete_object(place)

@@ -1,0 +1,35 @@
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from .codec cimport Encoder, Reference
+from .index cimport Index
+
+
+cdef class Commit:
+    """One atomic list of changes: applied to the index and encoded for the log as they are made."""
+
+    cdef readonly Index index
+    cdef readonly object txn
+    cdef readonly uint64_t sequence
+    cdef readonly uint32_t count
+    cdef bint _replaying
+    cdef Encoder _record
+    cdef dict _live
+
+    cdef int create_bucket(self, bytes name, bytes row) except -1
+    cdef int delete_bucket(self, bytes name) except -1
+    cdef bytes put_object(self, bytes place, bytes row)
+    cdef int delete_object(self, bytes place) except -1
+    cdef int add_list(self, bytes list_id, bytes references) except -1
+    cdef Encoder record(self, uint64_t predecessor, int64_t time, uint32_t flags, uint64_t seed)
+    cdef int finish(self, uint32_t pack, uint64_t offset) except -1
+    cdef int replay(self, object payload) except -1
+
+    cdef int _log(self, int operation, bytes first, bytes second) except -1
+    cdef int _retain(self, object row) except -1
+    cdef int _release(self, object row) except -1
+    cdef int _add_reference(self, Reference reference) except -1
+    cdef int _drop_reference(self, Reference reference) except -1
+    cdef int _each(self, object references, uint64_t count, bint retain) except -1
+
+
+cdef bytes chunk_key(Reference reference)

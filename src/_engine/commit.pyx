@@ -1,0 +1,280 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""Commit: what each kind of change does to the index.
+
+This is the only code that changes the index. The live path makes changes through a Commit, which applies
+each at once, inside the caller's transaction, and writes it down for the log; roll-forward and rebuild
+replay what was written down through the same methods. So an index that is rebuilt equals the live one.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from trove.errors import CorruptStoreError
+
+from .codec cimport (
+    ADD_LIST,
+    CHUNK_ID,
+    CHUNKS,
+    COMMIT,
+    CREATE_BUCKET,
+    DELETE_BUCKET,
+    DELETE_OBJECT,
+    INLINE,
+    LIST,
+    LIST_ID,
+    PUT_OBJECT,
+    RECORD_HEADER,
+    REFERENCE,
+    SALT_SHIFT,
+    Decoder,
+    Encoder,
+    Reference,
+    load32,
+    load64,
+    reference_at,
+    sealed,
+    store32,
+    store64,
+)
+from .index cimport row as row_in
+from .info cimport EngineInfo, info_of
+from .pack cimport aligned, write_header
+
+cdef enum:
+    COMMIT_HEAD = 24
+
+HEAD = b"head"  # the meta row that says which commit the index is at
+
+
+cdef bytes chunk_key(Reference reference):
+    """The key of a chunk's row: its id, and the salt that tells true collisions apart."""
+    cdef bytes key = PyBytes_FromStringAndSize(NULL, CHUNK_ID + 1)
+    cdef uint8_t *p = <uint8_t *>PyBytes_AS_STRING(key)
+    memcpy(p, reference.id, CHUNK_ID)
+    p[CHUNK_ID] = <uint8_t>reference.salt
+    return key
+
+
+cdef bytes chunk_row(uint32_t pack, uint64_t offset, uint32_t length, uint64_t references):
+    cdef bytes body = PyBytes_FromStringAndSize(NULL, 24)
+    cdef uint8_t *p = <uint8_t *>PyBytes_AS_STRING(body)
+    store32(p, pack)
+    store32(p + 4, length)
+    store64(p + 8, offset)
+    store64(p + 16, references)
+    return body
+
+
+cdef class Commit:
+    def __init__(self, index, txn, sequence, replaying=False):
+        self.index = index
+        self.txn = txn
+        self.sequence = sequence
+        self._replaying = replaying
+        self._record = Encoder()
+        if not replaying:
+            # Room in front for what is known last; most records are smaller than this at once.
+            self._record.reserve(4096)
+            self._record.size = RECORD_HEADER + COMMIT_HEAD
+        self._live = {}
+
+    # What can change.
+
+    cdef int create_bucket(self, bytes name, bytes row) except -1:
+        self._log(CREATE_BUCKET, name, row)
+        self.txn.put(name, sealed(name, row), True, True, False, self.index.buckets)
+        return 0
+
+    cdef int delete_bucket(self, bytes name) except -1:
+        self._log(DELETE_BUCKET, name, None)
+        self.txn.delete(name, b"", self.index.buckets)
+        return 0
+
+    cdef bytes put_object(self, bytes place, bytes row):
+        """Make ``row`` what stands at ``place`` (the bucket's name, NUL, the key); the sealed row."""
+        self._log(PUT_OBJECT, place, row)
+        # The new content is counted before the old one is let go, so that what they share stays.
+        if PyBytes_AS_STRING(row)[0] != INLINE:
+            self._retain(row)
+        old = row_in(self.txn, self.index.objects, place, "objects")
+        if old is not None and old[0] != INLINE:
+            self._release(bytes(old))
+        cdef bytes value = sealed(place, row)
+        self.txn.put(place, value, True, True, False, self.index.objects)
+        return value
+
+    cdef int delete_object(self, bytes place) except -1:
+        self._log(DELETE_OBJECT, place, None)
+        old = row_in(self.txn, self.index.objects, place, "objects")
+        if old is None:
+            return 0
+        if old[0] != INLINE:
+            self._release(bytes(old))
+        self.txn.delete(place, b"", self.index.objects)
+        return 0
+
+    cdef int add_list(self, bytes list_id, bytes references) except -1:
+        """Add a chunk list that objects of this commit and later ones can share."""
+        self._log(ADD_LIST, list_id, references)
+        self._each(references, PyBytes_GET_SIZE(references) // REFERENCE, True)
+        self.txn.put(list_id, sealed(list_id, references), True, True, False, self.index.lists)
+        return self._set_uses(list_id, 0)
+
+    # References.
+
+    cdef int _retain(self, object row) except -1:
+        return self._count(row, True)
+
+    cdef int _release(self, object row) except -1:
+        return self._count(row, False)
+
+    def _count(self, bytes row, bint retain):
+        cdef EngineInfo info = info_of("", row, 0)
+        cdef Py_ssize_t start = info.content_start()
+        cdef Decoder content = Decoder(row)
+        cdef uint64_t uses
+        content.take(start)
+        if row[0] == CHUNKS:
+            count = content.varint()
+            return self._each(row[content.position:], count, retain)
+        if row[0] != LIST:
+            raise CorruptStoreError("an object's row holds its content in an unknown way; update Trove")
+        list_id = row[start : start + LIST_ID]
+        uses = self._uses(list_id) + (1 if retain else -1)
+        if uses:
+            return self._set_uses(list_id, uses)
+        references = bytes(self._list(list_id))
+        self._each(references, len(references) // REFERENCE, False)
+        self.txn.delete(list_id, b"", self.index.lists)
+        self.txn.delete(list_id, b"", self.index.list_uses)
+        return 0
+
+    def _list(self, bytes list_id):
+        references = row_in(self.txn, self.index.lists, list_id, "lists")
+        if references is None:
+            raise CorruptStoreError("a chunk list is missing from the index; run `trove repair` to rebuild it")
+        return references
+
+    def _uses(self, bytes list_id):
+        uses = row_in(self.txn, self.index.list_uses, list_id, "list_uses")
+        if uses is None:
+            raise CorruptStoreError("a chunk list is missing from the index; run `trove repair` to rebuild it")
+        return int.from_bytes(uses, "little")
+
+    def _set_uses(self, bytes list_id, uint64_t uses):
+        self.txn.put(
+            list_id, sealed(list_id, uses.to_bytes(8, "little")), True, True, False, self.index.list_uses
+        )
+        return 0
+
+    cdef int _each(self, object references, uint64_t count, bint retain) except -1:
+        cdef Decoder decoder = Decoder(references)
+        cdef uint64_t i
+        for i in range(count):
+            if retain:
+                self._add_reference(reference_at(decoder.take(REFERENCE)))
+            else:
+                self._drop_reference(reference_at(decoder.take(REFERENCE)))
+        return 0
+
+    cdef int _add_reference(self, Reference reference) except -1:
+        cdef bytes key = chunk_key(reference)
+        cdef bytes body
+        cdef const uint8_t[::1] old
+        found = row_in(self.txn, self.index.chunks, key, "chunks")
+        if found is None:
+            body = chunk_row(reference.pack, reference.offset, reference.length, 1)
+            self._live[reference.pack] = self._live.get(reference.pack, 0) + reference.length
+        else:
+            old = found
+            body = chunk_row(load32(&old[0]), load64(&old[8]), load32(&old[4]), load64(&old[16]) + 1)
+        self.txn.put(key, sealed(key, body), True, True, False, self.index.chunks)
+        return 0
+
+    cdef int _drop_reference(self, Reference reference) except -1:
+        cdef bytes key = chunk_key(reference)
+        cdef bytes body
+        cdef const uint8_t[::1] old
+        cdef uint64_t references
+        found = row_in(self.txn, self.index.chunks, key, "chunks")
+        if found is None:
+            raise CorruptStoreError("a chunk is missing from the index; run `trove repair` to rebuild it")
+        old = found
+        references = load64(&old[16]) - 1
+        if references:
+            body = chunk_row(load32(&old[0]), load64(&old[8]), load32(&old[4]), references)
+            self.txn.put(key, sealed(key, body), True, True, False, self.index.chunks)
+        else:
+            self._live[load32(&old[0])] = self._live.get(load32(&old[0]), 0) - <int64_t>load32(&old[4])
+            self.txn.delete(key, b"", self.index.chunks)
+        return 0
+
+    # The log.
+
+    cdef int _log(self, int operation, bytes first, bytes second) except -1:
+        self.count += 1
+        if self._replaying:
+            return 0
+        self._record.u8(operation)
+        self._record.text(first)
+        if second is not None:
+            self._record.text(second)
+        return 0
+
+    cdef Encoder record(self, uint64_t predecessor, int64_t time, uint32_t flags, uint64_t seed):
+        """The whole record for the log, its length a multiple of 8."""
+        cdef Encoder record = self._record
+        cdef Py_ssize_t payload = record.size - RECORD_HEADER
+        cdef uint8_t *start = record.data + RECORD_HEADER
+        store64(start, predecessor)
+        store64(start + 8, <uint64_t>time)
+        store32(start + 16, self.count)
+        store32(start + 20, flags)
+        write_header(record.data, COMMIT, payload, self.sequence, start, payload, seed)
+        record.raw(<const uint8_t *>b"\0\0\0\0\0\0\0\0", aligned(payload) - payload)
+        return record
+
+    cdef int replay(self, object payload) except -1:
+        """Make the changes that the payload of a commit's record lists."""
+        cdef Decoder decoder = Decoder(payload)
+        cdef uint32_t i, count
+        cdef int operation
+        decoder.take(16)
+        count = decoder.u32()
+        decoder.take(4)
+        for i in range(count):
+            operation = decoder.u8()
+            first = decoder.text()
+            if operation == PUT_OBJECT:
+                self.put_object(first, decoder.text())
+            elif operation == DELETE_OBJECT:
+                self.delete_object(first)
+            elif operation == ADD_LIST:
+                self.add_list(first, decoder.text())
+            elif operation == CREATE_BUCKET:
+                self.create_bucket(first, decoder.text())
+            elif operation == DELETE_BUCKET:
+                self.delete_bucket(first)
+            else:
+                raise CorruptStoreError(
+                    f"commit {self.sequence} holds a change of the unknown kind {operation}; it was written by a "
+                    "newer Trove: update this one"
+                )
+        return 0
+
+    cdef int finish(self, uint32_t pack, uint64_t offset) except -1:
+        """Write down which commit the index is at now; nothing of this commit comes after."""
+        cdef bytes body = PyBytes_FromStringAndSize(NULL, 24)
+        cdef uint8_t *p = <uint8_t *>PyBytes_AS_STRING(body)
+        for number, change in self._live.items():
+            key = (<uint32_t>number).to_bytes(4, "big")
+            old = row_in(self.txn, self.index.packs, key, "packs")
+            live = change + (0 if old is None else int.from_bytes(old, "little"))
+            self.txn.put(key, sealed(key, live.to_bytes(8, "little")), True, True, False, self.index.packs)
+        store64(p, self.sequence)
+        store32(p + 8, pack)
+        store32(p + 12, 0)
+        store64(p + 16, offset)
+        self.txn.put(HEAD, sealed(HEAD, body), True, True, False, self.index.meta)
+        return 0

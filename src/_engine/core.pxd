@@ -1,0 +1,57 @@
+from libc.stdint cimport uint8_t, uint64_t
+
+from .chunker cimport Chunker
+from .commit cimport Commit
+from .index cimport Index
+from .pack cimport Pack, Packs, PackWriter
+from .state cimport State
+
+
+cdef class Change:
+    """Something to commit: `stage` checks its preconditions and makes its changes."""
+
+    cdef public bint durable          # must be on disk before it is acknowledged
+    cdef bint _done
+    cdef object _turn                 # a lock that is let go when this change is done or may lead
+    cdef object result
+    cdef object error
+    cdef int stage(self, Commit commit) except -1
+    cdef bint frees(self) except -1   # whether it only takes away: then it may use the reserve
+
+
+cdef int forks_so_far() noexcept nogil
+
+
+cdef class Core:
+    """A store that this process has open, shared by all its handles."""
+
+    cdef readonly str path
+    cdef readonly object parameters
+    cdef readonly bint readonly
+    cdef readonly int forks           # how often this process's line had forked when it was opened
+    cdef readonly Packs packs
+    cdef readonly Index index
+    cdef readonly PackWriter writer
+    cdef readonly State state
+    cdef readonly Chunker chunker
+    cdef object _blake3               # the hash of a store made with hash=blake3, else None
+    cdef public int handles
+    cdef bint _leading                # some thread is committing
+    cdef list _queue                  # changes that came meanwhile
+    cdef object _lifetime             # the descriptor whose lock says that the store is open
+    cdef object _flusher
+    cdef bint _reserved               # space for deletes on a full disk is set aside
+    cdef object _wake
+    cdef uint64_t _unsaved_changes    # since the last snapshot, as far as this process knows
+    cdef uint64_t _unsaved_bytes
+    cdef object _snapshotter
+    cdef object __weakref__
+    cdef bytes name(self, const uint8_t *data, Py_ssize_t length)
+    cdef object submit(self, Change change)
+    cdef bint _wait(self, Change change) except -1
+    cdef int commit(self, list changes) except -1
+    cdef int _attempt(self, list changes) except -1
+    cdef int _append(self, Commit commit, object txn, bint durable) except -1
+    cdef list _without_space(self, list changes, object error)
+    cdef int flush(self) except -1
+    cdef object catch_up(self, object txn)

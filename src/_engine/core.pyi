@@ -1,0 +1,46 @@
+from typing import Any, Literal, overload
+
+from .index import Index
+from .pack import Packs
+from .reports import Snapshot
+from .state import State
+from .store import Parameters
+
+FLUSH_SECONDS: float
+"""How long relaxed writes stay unflushed, about."""
+
+SNAPSHOT_CHANGES: int
+SNAPSHOT_BYTES: int
+SNAPSHOT_SHARE: int
+SNAPSHOT_ROOM: int
+
+class Core:
+    """A store that this process has open, shared by all its handles; ``recovery.open_core`` gives it."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def parameters(self) -> Parameters: ...
+    @property
+    def readonly(self) -> bool: ...
+    @property
+    def packs(self) -> Packs: ...
+    @property
+    def index(self) -> Index: ...
+    @property
+    def state(self) -> State: ...
+    handles: int
+    def flush_now(self) -> None:
+        """Flush what is unflushed, in its own transaction."""
+
+    @overload
+    def snapshot(self, wait: Literal[True] = ...) -> Snapshot: ...
+    @overload
+    def snapshot(self, wait: bool = True) -> Snapshot | None:
+        """Take a snapshot of the index; ``None`` if another one is being taken and ``wait`` is False."""
+
+    def end_snapshot(self) -> None:
+        """Wait for the snapshot that is being taken in the background."""
+
+def head_of(index: Index, txn: Any) -> int:
+    """The sequence of the last commit that the index has, in an open transaction of it."""

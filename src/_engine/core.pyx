@@ -1,0 +1,487 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""Core: a store that this process has open, and how changes are committed to it.
+
+One commit, in the order that makes it safe:
+
+1. The data of large objects is in this process's pack already, outside any lock.
+2. The index's write transaction begins: that is the lock between processes. A commit of somebody who died
+   half way is rolled forward first. The changes check their preconditions and are made, inside the
+   transaction.
+3. The commit record is appended; with full durability every pack that holds unflushed bytes is flushed.
+4. The transaction is committed, the sequence is published, and only then is anybody told of success.
+
+Threads that come while one is at it queue up, and the next one of them commits for all: one record, one
+flush.
+"""
+
+import _thread
+import os
+import threading
+import weakref
+
+import lmdb
+from libc.errno cimport EINTR, errno
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from trove.errors import CorruptStoreError, InvalidDSNError, StorageFullError, StorageIOError, TroveError
+
+from .chunker cimport Chunker
+from .codec cimport CHUNK_ID, COMMIT, SETTLED, Encoder, hash128
+from .commit cimport Commit
+from .index cimport Index, row
+from . import reserve
+from .index import index_error
+from . import snapshots
+from .scan import record_at
+from .info cimport now_us
+from .pack cimport Pack, Packs, PackWriter
+from .state cimport STATE_BURNED, STATE_INFLIGHT, STATE_SEQUENCE, State
+
+cdef extern from "<unistd.h>" nogil:
+    int fdatasync(int fd)
+
+cdef extern from "<pthread.h>" nogil:
+    int pthread_atfork(void (*prepare)() noexcept nogil, void (*parent)() noexcept nogil, void (*child)() noexcept nogil)
+
+RESERVE_EVERY = 64  # commits between two tries to set space aside again
+FLUSH_SECONDS = 1.0  # how long relaxed writes stay unflushed, about
+
+# A snapshot is taken when this much came since the last one: a rebuild makes 150,000 to 200,000 changes a
+# second, so it takes about three seconds then. A large index is not copied for the sake of a little log.
+SNAPSHOT_CHANGES = 500_000
+SNAPSHOT_BYTES = 256 << 20
+SNAPSHOT_SHARE = 8
+SNAPSHOT_ROOM = 64 << 20  # bytes that the index can grow by while it is copied without anybody waiting
+
+
+cdef int _forks = 0
+
+
+cdef void _count_fork() noexcept nogil:
+    global _forks
+    _forks += 1
+
+
+pthread_atfork(NULL, NULL, _count_fork)
+
+
+cdef int forks_so_far() noexcept nogil:
+    """Differs between a process and its forked child: cheaper to ask at each call than the process's id."""
+    return _forks
+
+
+class _Restage(Exception):
+    """A change failed after it had changed the index: begin again without it."""
+
+
+cdef class Change:
+    cdef int stage(self, Commit commit) except -1:
+        raise TypeError("a change has to say what it does")
+
+    cdef bint frees(self) except -1:
+        return False
+
+
+cdef class FlushChange(Change):
+    cdef Core core
+
+    cdef int stage(self, Commit commit) except -1:
+        return self.core.flush()
+
+
+cdef class RoomChange(Change):
+    """Makes the index grow, unless it has room."""
+
+    cdef Index index
+
+    cdef int stage(self, Commit commit) except -1:
+        info = self.index.env.info()
+        used = (info["last_pgno"] + 1) * self.index.env.stat()["psize"]
+        if info["map_size"] - used < SNAPSHOT_ROOM:
+            raise lmdb.MapFullError("room is made for what comes while the index is copied")
+        return 0
+
+
+cdef class RollForwardChange(Change):
+    cdef int stage(self, Commit commit) except -1:
+        return 0  # whoever takes the write lock rolls forward
+
+
+cdef class Core:
+    def __init__(self, str path, parameters, Index index, Packs packs, State state, bint readonly, lifetime):
+        self.path = path
+        self.parameters = parameters
+        self.index = index
+        self.packs = packs
+        self.state = state
+        self.readonly = readonly
+        self.forks = forks_so_far()
+        self.writer = None if readonly else PackWriter(packs, state)
+        self.chunker = Chunker(
+            parameters.chunk_minimum, parameters.chunk_normal, parameters.chunk_maximum, parameters.chunk_level
+        )
+        self._blake3 = blake3_hash() if parameters.hash == "blake3" else None
+        self._queue = []
+        self._reserved = readonly or reserve.keep(path)
+        self._lifetime = lifetime
+        self._wake = threading.Event()
+        self._unsaved_changes = 0 if readonly else max(0, state.sequence - snapshots.newest(path))
+
+    cdef bytes name(self, const uint8_t *data, Py_ssize_t length):
+        """The id of those bytes: of a chunk, and of the content of an object that is one."""
+        if self._blake3 is None:
+            return hash128(data, length)
+        return self._blake3(<bytes>data[:length]).digest(CHUNK_ID)
+
+    # Committing.
+
+    cdef object submit(self, Change change):
+        """Commit ``change``, alone or with others that wait; its result. Raises its error.
+
+        One thread leads: it commits what is there, wakes whom it committed for, and hands the lead to the
+        first of those who came meanwhile, who takes them all along. Between the reading and the setting of
+        a field here no other thread runs: nothing in between lets go of the interpreter's lock.
+        """
+        cdef bint interrupted = False
+        cdef Change other
+        if self._leading:
+            change._turn = _thread.allocate_lock()
+            change._turn.acquire()
+            self._queue.append(change)
+            interrupted = self._wait(change)
+        if not change._done:
+            self._leading = True
+            changes = [change]
+            changes += self._queue
+            self._queue = []
+            try:
+                self.commit(changes)
+            finally:
+                self._hand_over(changes)
+        if interrupted:
+            _thread.interrupt_main()
+        if change.error is not None:
+            raise change.error
+        return change.result
+
+    cdef bint _wait(self, Change change) except -1:
+        """Wait until ``change`` is done or may lead; whether an interrupt came that is to be raised later."""
+        cdef bint interrupted = False
+        while True:
+            try:
+                change._turn.acquire()
+                return interrupted
+            except BaseException:
+                if change in self._queue:
+                    # Nobody has begun with it: it is not going to happen.
+                    self._queue.remove(change)
+                    raise
+                interrupted = True
+
+    def _hand_over(self, list changes):
+        """Wake those that were committed for, and the one to lead next."""
+        cdef Change change
+        if self._queue:
+            change = self._queue.pop(0)
+            change._turn.release()
+        else:
+            self._leading = False
+        for change in changes[1:]:
+            change._done = True
+            change._turn.release()
+
+    def pause(self):
+        """Before a fork: no thread of this process commits or reads the index until ``resume``."""
+        cdef Change change
+        while self._leading:
+            change = Change.__new__(Change)
+            change._turn = _thread.allocate_lock()
+            change._turn.acquire()
+            self._queue.insert(0, change)
+            change._turn.acquire()
+            if not change._done:
+                break
+            # The leader before had taken it along.
+        self._leading = True
+        self.index.pause()
+
+    def resume(self):
+        self.index.resume()
+        self._hand_over([None])
+
+    cdef int commit(self, list changes) except -1:
+        """Commit ``changes`` together; each gets its result or its own error. Called by the leader."""
+        cdef Change change
+        pending = changes
+        while pending:
+            try:
+                self._attempt(pending)
+                break
+            except lmdb.MapFullError:
+                try:
+                    self.index.grow()
+                except StorageFullError as error:
+                    pending = self._without_space(pending, error)
+                except TroveError as error:
+                    fail(pending, error)
+            except _Restage:
+                pass
+            except StorageFullError as error:
+                pending = self._without_space(pending, error)
+            except lmdb.Error as error:
+                typed = index_error(error, f"committing to the index in {self.index.folder}")
+                typed.__cause__ = error
+                fail(pending, typed)
+            except BaseException as error:
+                fail(pending, error)
+            pending = [change for change in pending if change.error is None]
+        return 0
+
+    cdef list _without_space(self, list changes, object error):
+        """Go on with the deletes among ``changes`` in the space that is kept for them; the others fail."""
+        cdef Change change
+        if not reserve.spend(self.path):
+            fail(changes, error)
+        self._reserved = False
+        fail([change for change in changes if not change.frees()], error)
+        return changes
+
+    cdef int _attempt(self, list changes) except -1:
+        cdef Change change
+        cdef Commit commit
+        cdef bint durable = False
+        cdef uint32_t before
+        txn = self.index.begin_write()
+        try:
+            txn = self.catch_up(txn)
+            sequence = max(self.state.get(STATE_SEQUENCE), self.state.get(STATE_BURNED)) + 1
+            commit = Commit(self.index, txn, sequence)
+            for change in changes:
+                if change.error is not None:
+                    continue
+                before = commit.count
+                try:
+                    change.stage(commit)
+                except lmdb.Error:
+                    raise
+                except Exception as error:
+                    change.error = error
+                    if commit.count != before:
+                        raise _Restage from error
+                else:
+                    durable = durable or change.durable
+            if commit.count:
+                self._append(commit, txn, durable)
+                txn = None
+        finally:
+            if txn is not None:
+                txn.abort()
+        return 0
+
+    cdef int _append(self, Commit commit, object txn, bint durable) except -1:
+        """Steps 3 and 4. Whatever fails in them, the transaction is gone afterwards and so is the record."""
+        cdef Pack pack
+        cdef uint64_t offset
+        cdef uint64_t sequence = commit.sequence
+        cdef Encoder record = commit.record(
+            self.state.get(STATE_SEQUENCE), now_us(), SETTLED if self.state.settled() else 0, self.packs.seed
+        )
+        pack = None
+        offset = 0
+        try:
+            pack, offset = self.writer.append_commit(record.data, record.size, sequence)
+            if not self.state.note_written(pack.number, offset + record.size):
+                self.flush()
+                self.state.note_written(pack.number, offset + record.size)
+            if durable:
+                self.flush()
+            commit.finish(pack.number, offset)
+            txn.commit()
+        except BaseException as error:
+            # The number is burned: a record of it may be on disk, and must never be taken for another's.
+            self.state.raise_to(STATE_BURNED, sequence)
+            self.state.withdraw(sequence)
+            txn.abort()
+            if pack is not None:
+                if not isinstance(error, lmdb.Error):
+                    self.writer.retire()
+                self.writer.take_back(pack, offset, record.size)
+            raise
+        # The lock is gone with the transaction: others may have committed more by now.
+        self.state.raise_to(STATE_SEQUENCE, sequence)
+        if not self._reserved and sequence % RESERVE_EVERY == 0:
+            self._reserved = reserve.keep(self.path)
+        if not durable and self._flusher is None:
+            self._start_flusher()
+        self._unsaved_changes += commit.count
+        self._unsaved_bytes += record.size
+        if self._unsaved_changes >= SNAPSHOT_CHANGES or self._unsaved_bytes >= SNAPSHOT_BYTES:
+            self._consider_snapshot()
+        return 0
+
+    cdef object catch_up(self, object txn):
+        """Roll a commit forward whose writer died between the log and the index; a transaction to go on with."""
+        cdef uint64_t inflight = self.state.get(STATE_INFLIGHT)
+        cdef uint64_t head
+        cdef Commit commit
+        if inflight <= self.state.get(STATE_SEQUENCE):
+            return txn
+        head = head_of(self.index, txn)
+        if head < inflight and inflight > self.state.get(STATE_BURNED):
+            _, number, offset = self.state.inflight
+            payload = self.commit_payload(number, offset, inflight)
+            if payload is None:
+                self.state.set(STATE_BURNED, inflight)
+            else:
+                commit = Commit(self.index, txn, inflight, replaying=True)
+                commit.replay(payload)
+                commit.finish(number, offset)
+                txn.commit()
+                self.state.note_written(number, offset + len(payload) + 64)
+                head = inflight
+                txn = self.index.begin_write()
+        self.state.set(STATE_SEQUENCE, head)
+        self.state.set(STATE_INFLIGHT, 0)
+        return txn
+
+    def commit_payload(self, number, offset, sequence):
+        """The payload of the commit that is said to stand there, ``None`` when it is not whole."""
+        try:
+            found = record_at(self.packs, number, offset)
+        except CorruptStoreError:
+            return None
+        return found[2] if found is not None and found[:2] == (COMMIT, sequence) else None
+
+    # Flushing.
+
+    cdef int flush(self) except -1:
+        """Put every byte that any process appended on disk. Called inside the write transaction."""
+        cdef Pack pack
+        cdef int failed
+        for number, end in self.state.unflushed():
+            pack = self.packs.open_pack(number)
+            with nogil:
+                failed = fdatasync(pack.fd)
+                while failed and errno == EINTR:
+                    failed = fdatasync(pack.fd)
+            if failed:
+                cause = OSError(errno, os.strerror(errno))
+                # Never again: the kernel may have dropped the bytes and would report success.
+                self.writer.retire()
+                raise StorageIOError.of(cause, f"flushing {pack.path}") from cause
+            self.state.note_flushed(number, end)
+        return 0
+
+    def roll_forward(self):
+        """Finish what somebody who died had begun to commit, so that readers see it from now on, or never."""
+        self.submit(RollForwardChange.__new__(RollForwardChange))
+
+    def flush_now(self):
+        """Flush what is unflushed, in its own transaction."""
+        cdef FlushChange change = FlushChange.__new__(FlushChange)
+        change.core = self
+        self.submit(change)
+
+    def _start_flusher(self):
+        self._flusher = threading.Thread(
+            target=_flush_regularly, args=(weakref.ref(self), self._wake), name="trove-flush", daemon=True
+        )
+        self._flusher.start()
+
+    def stop_flusher(self):
+        flusher, self._flusher = self._flusher, None
+        if flusher is not None:
+            self._wake.set()
+            flusher.join()
+            self._wake.clear()
+
+
+    # Snapshots.
+
+    def snapshot(self, bint wait=True):
+        """Take a snapshot of the index; ``None`` if another one is being taken and ``wait`` is False."""
+        cdef RoomChange change = RoomChange.__new__(RoomChange)
+        change.index = self.index
+        self.submit(change)
+        taken = snapshots.take(self.path, self._copy_index, self.flush_now, wait)
+        self._unsaved_changes = self._unsaved_bytes = 0
+        return taken
+
+    def _copy_index(self, folder):
+        """A copy of the index in the new folder; the commit that it is at."""
+        cdef Index copy
+        self.index.copy(folder)
+        copy = Index(folder, readonly=True, lock=False)
+        try:
+            txn = copy.begin()
+            head = head_of(copy, txn)
+            copy.end(txn)
+        finally:
+            copy.close()
+        return head
+
+    def _consider_snapshot(self):
+        """Take a snapshot in the background, when the log since the last one is worth a copy of the index."""
+        info = self.index.env.info()
+        if self._unsaved_bytes * SNAPSHOT_SHARE < info["last_pgno"] * self.index.env.stat()["psize"]:
+            return
+        if self._snapshotter is None or not self._snapshotter.is_alive():
+            self._unsaved_changes = self._unsaved_bytes = 0
+            self._snapshotter = threading.Thread(
+                target=_snapshot_once, args=(self,), name="trove-snapshot", daemon=True
+            )
+            self._snapshotter.start()
+
+    def end_snapshot(self):
+        """Wait for the snapshot that is being taken in the background."""
+        snapshotter, self._snapshotter = self._snapshotter, None
+        if snapshotter is not None:
+            snapshotter.join()
+
+
+def _snapshot_once(Core core):
+    try:
+        core.snapshot(wait=False)
+    except TroveError:
+        pass  # nothing depends on it but the time of a rebuild; the next one is tried when more has come
+
+
+def blake3_hash():
+    """The hash of the package blake3. Raises InvalidDSNError when it is not installed."""
+    try:
+        from blake3 import blake3
+    except ImportError as error:
+        raise InvalidDSNError(
+            "a store with hash=blake3 needs a package that is missing; install it with: "
+            "pip install 'trove-engine[blake3]'"
+        ) from error
+    return blake3
+
+
+def fail(changes, error):
+    cdef Change change
+    for change in changes:
+        if change.error is None:
+            change.error = error
+
+
+def head_of(Index index, txn):
+    """The sequence of the last commit that the index has."""
+    body = row(txn, index.meta, b"head", "meta")
+    if body is None:
+        return 0
+    return int.from_bytes(body[:8], "little")
+
+
+def _flush_regularly(core_of, wake):
+    """Flush about once a second for as long as there is something to flush."""
+    while not wake.wait(FLUSH_SECONDS):
+        core = core_of()
+        if core is None or core.forks != forks_so_far():
+            return
+        if core.state.unflushed():
+            try:
+                core.flush_now()
+            except TroveError:
+                return  # the next durable write or close meets the same failure and reports it
+        del core

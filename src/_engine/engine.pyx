@@ -1,0 +1,578 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""Engine: the calls of the driver, each from its arguments to its answer."""
+
+import os
+import threading
+
+import lmdb
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy
+
+from datetime import UTC, datetime, timedelta
+
+from trove.driver.data import check_data
+from trove.driver.dsn import parse_dsn
+from trove.driver.listing import ObjectIterator, after_prefix, check_list
+from trove.driver.options import (
+    check_bucket,
+    check_key,
+    check_mapping,
+    check_put,
+    check_ref,
+    check_region,
+    check_version_id,
+    guess_content_type,
+)
+from trove.driver.ranges import check_offset_length, check_range
+from trove.driver.types import EMPTY, STANDARD, BucketInfo
+from trove.errors import (
+    BucketNotFoundError,
+    DriverClosedError,
+    InvalidArgumentError,
+    InvalidDSNError,
+    ObjectNotFoundError,
+    StorageIOError,
+    UnsupportedOptionError,
+    VersionNotFoundError,
+    shown,
+)
+
+from .changes cimport BatchChange, CopyChange, CreateBucketChange, DeleteBucketChange, DeleteChange, PutChange
+from .codec cimport INLINE, LIST, LIST_ID, REFERENCE, SEAL, Decoder, check_seal, load64
+from .content cimport Content, ingest
+from .core cimport Change, Core, forks_so_far
+from .index cimport row
+from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us, row_expired
+from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of
+from . import store
+from .chunker import parameters as chunk_parameters
+from .core import blake3_hash
+from .index import index_error
+from .recovery import close_core, open_core
+
+KNOWN = ("durability", "verify", "chunk_size", "hash", "mode")
+DEFAULT_CHUNK_SIZE = 65536
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_VERIFY = {"first": FIRST, "always": ALWAYS, "never": NEVER}
+_blocks = {}  # attribute blocks of objects put without options, by the ending of their keys
+
+
+def choice(settings, name, *values):
+    """The setting ``name``, which is one of ``values``; the first one where it is absent."""
+    value = settings.get(name, values[0])
+    if value not in values:
+        raise InvalidDSNError(f"{name} is {shown(value)}; give {' or '.join(values)}")
+    return value
+
+
+def folder_and_settings(dsn, options):
+    """What a DSN and options say: the folder of the store, as an absolute path, and the settings."""
+    parsed = parse_dsn(dsn)
+    settings = parsed.settings(schemes=("trove",), known=KNOWN, options=options)
+    if parsed.user or parsed.password or parsed.host not in ("", ".", "..") or len(parsed.path) < 2:
+        raise InvalidDSNError("a trove:// DSN names a folder; write trove:///absolute/path or trove://./relative")
+    return os.path.abspath(parsed.host + parsed.path), settings
+
+
+def parameters_maker(settings):
+    """What makes the parameters of a new store, out of the settings."""
+    hash_name = choice(settings, "hash", "xxh3", "blake3")
+    size = settings.get("chunk_size", str(DEFAULT_CHUNK_SIZE))
+    if not (size.isascii() and size.isdigit() and len(size) < 9):
+        raise InvalidDSNError(f"chunk_size is {shown(size)}; give the average size of a chunk in bytes")
+    try:
+        minimum, normal, maximum, level = chunk_parameters(int(size))
+    except ValueError as error:
+        raise InvalidDSNError(f"chunk_size is {size}: {error}") from error
+
+    def make():
+        if hash_name == "blake3":
+            blake3_hash()
+        return store.Parameters(store.new_store_id(), hash_name, minimum, normal, maximum, level)
+
+    return make
+
+
+cdef bytes default_block(str key):
+    """The attribute block of an object that is put without options."""
+    cdef Py_ssize_t dot = key.rfind(".")
+    ending = key[dot + 1 :] if dot >= 0 and len(key) - dot < 12 else ""
+    block = _blocks.get(ending)
+    if block is None:
+        # The guess looks at the last part of the key; endings with a slash in them are none.
+        block = attributes_block(guess_content_type(key), STANDARD, EMPTY, EMPTY)
+        if "/" not in ending and key[:dot].rfind(".") < 0:
+            _blocks[ending] = block
+    return block
+
+
+cdef class Engine:
+    """The native half of ``trove.drivers.engine.EngineDriver``, which has the documentation."""
+
+    cdef Core _core
+    cdef Session _session
+    cdef str _path
+    cdef bint _durable
+    cdef bint _readonly
+    cdef int _verify
+    cdef object _opening
+
+    def __init__(self):
+        self._opening = threading.Lock()
+
+    @property
+    def name(self):
+        return "trove"
+
+    # Opening and closing.
+
+    def open(self, dsn, **options):
+        path, settings = folder_and_settings(dsn, options)
+        durable = choice(settings, "durability", "full", "relaxed") == "full"
+        verify = _VERIFY[choice(settings, "verify", "first", "always", "never")]
+        readonly = choice(settings, "mode", "rw", "r") == "r"
+        make = parameters_maker(settings)
+        with self._opening:
+            if self._core is not None:
+                raise InvalidArgumentError("driver 'trove' is open already; close() it first")
+            self._core = open_core(path, make, readonly)
+            self._session = Session()
+            self._path, self._durable, self._verify, self._readonly = path, durable, verify, readonly
+            try:
+                self._check_same(settings)
+            except BaseException:
+                self._let_go()
+                raise
+
+    def _check_same(self, settings):
+        parameters = self._core.parameters
+        if "hash" in settings and settings["hash"] != parameters.hash:
+            raise InvalidDSNError(f"this store was made with hash={parameters.hash}; leave the setting out")
+        if "chunk_size" in settings:
+            wanted = chunk_parameters(int(settings["chunk_size"]))
+            if tuple(wanted)[1] != parameters.chunk_normal:
+                raise InvalidDSNError(
+                    f"this store was made with chunks of {parameters.chunk_normal} bytes; leave chunk_size out"
+                )
+
+    def close(self):
+        with self._opening:
+            if self._core is not None:
+                self._let_go()
+
+    def _let_go(self):
+        core, self._core = self._core, None
+        if self._session is not None:
+            self._session.closed = True
+        if core.forks == forks_so_far():
+            close_core(core)
+
+    def ping(self):
+        core = self.core()
+        txn = core.index.begin()
+        core.index.end(txn)
+
+    cdef Core core(self):
+        """The open core; in a forked child a new one, opened by the way."""
+        cdef Core core = self._core
+        if core is None:
+            raise DriverClosedError.of("trove")
+        if core.forks != forks_so_far():
+            return self._reopened()
+        return core
+
+    def _reopened(self):
+        # The lock may have been held by another thread at the fork; here there is only this thread yet.
+        self._opening = threading.Lock()
+        self._core = open_core(self._path, None, self._readonly)
+        return self._core
+
+    cdef Core writable(self):
+        cdef Core core = self.core()
+        if core.readonly:
+            raise UnsupportedOptionError(
+                "the store was opened with mode=r, which writes nothing; open it with mode=rw to change it"
+            )
+        return core
+
+    # Objects.
+
+    def put(
+        self,
+        bucket,
+        key,
+        data,
+        *,
+        content_type=None,
+        metadata=None,
+        tags=None,
+        storage_class=None,
+        expires_at=None,
+        if_match=None,
+        if_none_match=None,
+    ):
+        cdef Core core = self.writable()
+        cdef PutChange change = PutChange.__new__(PutChange)
+        self._put_into(
+            core, change, bucket, key, data, content_type, metadata, tags, storage_class, expires_at, if_match,
+            if_none_match,
+        )
+        return core.submit(change)
+
+    cdef int _put_into(
+        self, Core core, PutChange change, object bucket, object key, object data, object content_type,
+        object metadata, object tags, object storage_class, object expires_at, object if_match, object if_none_match
+    ) except -1:
+        """Make ``change`` the put of these arguments; the data is in the log afterwards."""
+        place = place_of(bucket, key)
+        change.core = core
+        change.durable = self._durable
+        change.bucket, change.key = bucket, key
+        change.place, change.bucket_name = place
+        if (
+            content_type is None and metadata is None and tags is None and storage_class is None
+            and expires_at is None and if_match is None and if_none_match is None
+        ):
+            change.attributes = default_block(key)
+        else:
+            attributes, conditions = check_put(
+                key,
+                content_type=content_type,
+                metadata=metadata,
+                tags=tags,
+                storage_class=storage_class,
+                expires_at=expires_at,
+                if_match=if_match,
+                if_none_match=if_none_match,
+            )
+            if if_match is not None or if_none_match is not None:
+                change.conditions = conditions
+            if attributes.expires_at is not None:
+                # 0 is "never": the instant 0 itself is as past as the one before it.
+                change.expiry = microseconds(attributes.expires_at) or -1
+            change.attributes = attributes_block(
+                attributes.content_type, attributes.storage_class, attributes.metadata, attributes.tags
+            )
+        if type(data) is not bytes:
+            check_data(data)
+        if type(data) is not bytes or PyBytes_GET_SIZE(<bytes>data) > 2048:
+            self._require_bucket(core, bucket, change.bucket_name)
+        change.content = ingest(core, data)
+        return 0
+
+    def _require_bucket(self, Core core, bucket, bytes name):
+        """Raise BucketNotFoundError before data is read that could not be kept."""
+        txn = core.index.begin()
+        try:
+            if txn.get(name, None, core.index.buckets) is None:
+                raise BucketNotFoundError.of(bucket)
+        finally:
+            core.index.end(txn)
+
+    def get(self, bucket, key, *, range=None, version_id=None):
+        cdef Core core = self.core()
+        cdef tuple place = place_of(bucket, key)
+        cdef object wanted = None if range is None else check_range(range)
+        if version_id is not None:
+            check_version_id(version_id)
+        return self._reader(core, bucket, key, place, wanted, version_id)
+
+    def get_range(self, bucket, key, offset, length):
+        cdef Core core = self.core()
+        cdef tuple place = place_of(bucket, key)
+        return self._reader(core, bucket, key, place, check_offset_length(offset, length), None)
+
+    cdef EngineReader _reader(self, Core core, str bucket, str key, tuple place, object wanted, object version_id):
+        cdef EngineInfo info
+        cdef bytes references = None
+        cdef uint64_t start = 0
+        cdef uint64_t size
+        info, references = self._find(core, bucket, key, place, version_id, True)
+        size = load64(info.head() + ROW_SIZE)
+        if wanted is not None:
+            start, size = wanted.within(size, bucket, key)
+        return reader_of(core, self._session, info, references, start, size, self._verify)
+
+    cdef tuple _find(self, Core core, str bucket, str key, tuple place, object version_id, bint content):
+        """The current object: its info and, if its content is asked for and not inline, its references."""
+        cdef bytes name = <bytes>place[0]
+        cdef EngineInfo info = None
+        cdef bytes references = None
+        txn = core.index.begin_copying()
+        try:
+            held = txn.get(name, None, core.index.objects)
+            if held is not None:
+                info = checked_info(name, key, held)
+                if info.expired(now_us()):
+                    info = None
+                elif content and info.head()[0] != INLINE:
+                    references = self._references(core, txn, info)
+            if info is None and txn.get(place[1], None, core.index.buckets) is None:
+                raise BucketNotFoundError.of(bucket)
+        except lmdb.Error as error:
+            raise index_error(error, f"reading the index in {core.index.folder}") from error
+        finally:
+            core.index.end(txn)
+        if version_id is not None and (version_id or info is None):
+            raise VersionNotFoundError.of(bucket, key, version_id)
+        if info is None:
+            raise ObjectNotFoundError.of(bucket, key)
+        return info, references
+
+    cdef bytes _references(self, Core core, object txn, EngineInfo info):
+        cdef bytes content = info.content()
+        cdef Decoder decoder
+        if info.head()[0] == LIST:
+            return bytes(row(txn, core.index.lists, content[:LIST_ID], "lists"))
+        decoder = Decoder(content)
+        count = decoder.varint()
+        return content[decoder.position : decoder.position + count * REFERENCE]
+
+    def head(self, bucket, key, *, version_id=None):
+        cdef Core core = self.core()
+        cdef tuple place = place_of(bucket, key)
+        if version_id is not None:
+            check_version_id(version_id)
+        return self._find(core, bucket, key, place, version_id, False)[0]
+
+    def delete(self, bucket, key, *, version_id=None):
+        cdef Core core = self.writable()
+        cdef tuple place = place_of(bucket, key)
+        cdef DeleteChange change
+        if version_id is not None:
+            check_version_id(version_id)
+        change = DeleteChange.__new__(DeleteChange)
+        change.durable = self._durable
+        change.bucket, change.key, change.version_id = bucket, key, version_id
+        change.place, change.bucket_name = place
+        core.submit(change)
+
+    def list(self, bucket, *, prefix="", delimiter="", max_keys=1000, cursor=""):
+        cdef Core core = self.core()
+        request = check_list(
+            "trove", check_bucket(bucket), prefix=prefix, delimiter=delimiter, max_keys=max_keys, cursor=cursor
+        )
+        return self._page(core, request)
+
+    cdef object _page(self, Core core, object request):
+        cdef bytes bucket = (<str>request.bucket).encode() + b"\0"
+        cdef Py_ssize_t skip = PyBytes_GET_SIZE(bucket)
+        cdef bytes prefix = (<str>request.prefix).encode()
+        cdef bytes scope = bucket + prefix
+        cdef Py_ssize_t scope_length = PyBytes_GET_SIZE(scope)
+        cdef bytes delimiter = (<str>request.delimiter).encode()
+        cdef Py_ssize_t wanted = request.max_keys
+        cdef Py_ssize_t count = 0
+        cdef int64_t now = now_us()
+        cdef list objects = []
+        cdef list prefixes = []
+        cdef bytes place, value
+        cdef str last = ""
+        cdef const char *text
+        start = request.start
+        txn = core.index.begin_copying()
+        try:
+            if txn.get(bucket[: skip - 1], None, core.index.buckets) is None:
+                raise BucketNotFoundError.of(request.bucket)
+            walk = txn.cursor(core.index.objects)
+            found = start is not None and walk.set_range(bucket + (<str>start).encode())
+            while found:
+                rolled_up = None
+                for item in walk.iternext(True, True):
+                    place = <bytes>(<tuple>item)[0]
+                    value = <bytes>(<tuple>item)[1]
+                    text = PyBytes_AS_STRING(place)
+                    if PyBytes_GET_SIZE(place) < scope_length or memcmp(text, PyBytes_AS_STRING(scope), scope_length):
+                        break
+                    check_seal(place, <const uint8_t *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), "objects")
+                    if row_expired(<const uint8_t *>PyBytes_AS_STRING(value) + SEAL, now):
+                        continue
+                    if count == wanted:
+                        return ObjectIterator(objects, prefixes, request.cursor(last))
+                    count += 1
+                    if delimiter:
+                        at = place.find(delimiter, scope_length)
+                        if at >= 0:
+                            rolled_up = place[skip : at + len(delimiter)].decode()
+                            prefixes.append(rolled_up)
+                            last = rolled_up
+                            break
+                    last = PyUnicode_DecodeUTF8(text + skip, PyBytes_GET_SIZE(place) - skip, NULL)
+                    objects.append(info_of(last, value, SEAL))
+                if rolled_up is None:
+                    break
+                following = after_prefix(rolled_up)
+                found = following is not None and walk.set_range(bucket + following.encode())
+            return ObjectIterator(objects, prefixes)
+        except lmdb.Error as error:
+            raise index_error(error, f"reading the index in {core.index.folder}") from error
+        finally:
+            core.index.end(txn)
+
+    def copy(self, src_bucket, src_key, dst_bucket, dst_key, *, metadata=None):
+        cdef Core core = self.writable()
+        cdef CopyChange change = CopyChange.__new__(CopyChange)
+        self._copy_into(change, src_bucket, src_key, dst_bucket, dst_key, metadata)
+        return core.submit(change)
+
+    cdef int _copy_into(self, CopyChange change, src_bucket, src_key, bucket, key, metadata) except -1:
+        change.durable = self._durable
+        change.src_place, change.src_bucket_name = place_of(src_bucket, src_key)
+        change.src_bucket, change.src_key = src_bucket, src_key
+        change.place, change.bucket_name = place_of(bucket, key)
+        change.bucket, change.key = bucket, key
+        if metadata is not None:
+            change.metadata = check_mapping("metadata", metadata)
+        return 0
+
+    def server_copy(self, src, dst):
+        self.writable()
+        check_ref("src", src)
+        check_ref("dst", dst)
+        return self.copy(src.bucket, src.key, dst.bucket, dst.key)
+
+    # Buckets.
+
+    def create_bucket(self, name, *, region=None):
+        cdef Core core = self.writable()
+        cdef CreateBucketChange change = CreateBucketChange.__new__(CreateBucketChange)
+        check_bucket(name)
+        if check_region(region) is not None:
+            raise UnsupportedOptionError.of("trove", "region", "leave it out")
+        change.durable = self._durable
+        change.bucket, change.bucket_name = name, name.encode()
+        core.submit(change)
+
+    def delete_bucket(self, name):
+        cdef Core core = self.writable()
+        cdef DeleteBucketChange change = DeleteBucketChange.__new__(DeleteBucketChange)
+        check_bucket(name)
+        change.durable = self._durable
+        change.bucket, change.bucket_name = name, name.encode()
+        core.submit(change)
+
+    def list_buckets(self):
+        cdef Core core = self.core()
+        txn = core.index.begin()
+        try:
+            buckets = []
+            with txn.cursor(core.index.buckets) as walk:
+                found = walk.first()
+                while found:
+                    name = bytes(walk.key())
+                    body = row(txn, core.index.buckets, name, "buckets")
+                    created = int.from_bytes(body[:8], "little")
+                    buckets.append(BucketInfo(name.decode(), _EPOCH + timedelta(microseconds=created)))
+                    found = walk.next()
+            return buckets
+        finally:
+            core.index.end(txn)
+
+    # Beyond the contract.
+
+    def opened(self):
+        """The store that is open, for housekeeping."""
+        return self.core()
+
+    def staged(self, method, args, options):
+        """The change that a ``put``, ``copy`` or ``delete`` of a batch is; its data is in the log afterwards."""
+        return self._change(self.writable(), method, args, options)
+
+    def commit_staged(self, changes):
+        """Make changes of ``staged`` in one atomic commit; what each call would have returned."""
+        cdef Core core = self.writable()
+        cdef BatchChange batch = BatchChange.__new__(BatchChange)
+        batch.durable = self._durable
+        batch.changes = list(changes)
+        return core.submit(batch)
+
+    def get_many(self, bucket, keys):
+        """The data of those of ``keys`` that exist, read in one view of the store: a dict of bytes."""
+        cdef Core core = self.core()
+        cdef dict found = {}
+        cdef EngineInfo info
+        readers = []
+        places = [(key, place_of(bucket, key)) for key in keys]
+        txn = core.index.begin_copying()
+        try:
+            if txn.get(check_bucket(bucket).encode(), None, core.index.buckets) is None:
+                raise BucketNotFoundError.of(bucket)
+            for key, place in places:
+                value = txn.get(place[0], None, core.index.objects)
+                if value is None:
+                    continue
+                info = checked_info(place[0], key, value)
+                if info.expired(now_us()):
+                    continue
+                references = None if info.head()[0] == INLINE else self._references(core, txn, info)
+                size = load64(info.head() + ROW_SIZE)
+                readers.append((key, reader_of(core, self._session, info, references, 0, size, self._verify)))
+        except lmdb.Error as error:
+            raise index_error(error, f"reading the index in {core.index.folder}") from error
+        finally:
+            core.index.end(txn)
+        for key, reader in readers:
+            found[key] = reader.read()
+        return found
+
+    def _change(self, Core core, method, args, options):
+        cdef PutChange put
+        cdef CopyChange copy
+        cdef DeleteChange delete
+        if method == "put":
+            put = PutChange.__new__(PutChange)
+            bucket, key, data = args
+            self._put_into(
+                core, put, bucket, key, data, options.get("content_type"), options.get("metadata"),
+                options.get("tags"), options.get("storage_class"), options.get("expires_at"),
+                options.get("if_match"), options.get("if_none_match"),
+            )
+            return put
+        if method == "copy":
+            copy = CopyChange.__new__(CopyChange)
+            src_bucket, src_key, bucket, key = args
+            self._copy_into(copy, src_bucket, src_key, bucket, key, options.get("metadata"))
+            return copy
+        delete = DeleteChange.__new__(DeleteChange)
+        bucket, key = args
+        delete.place, delete.bucket_name = place_of(bucket, key)
+        delete.bucket, delete.key = bucket, key
+        return delete
+
+
+cdef EngineInfo checked_info(bytes place, str key, bytes value):
+    """The info over an object's sealed row."""
+    check_seal(place, <const uint8_t *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), "objects")
+    return info_of(key, value, SEAL)
+
+
+cdef tuple place_of(object bucket, object key):
+    """Where an object stands in the index, and its bucket's name there. Raises for what can't be a name."""
+    cdef Py_ssize_t key_length = 0
+    cdef const char *text = NULL
+    cdef bytes prefix
+    cdef bytes place
+    if type(bucket) is str and type(key) is str:
+        prefix = _prefixes.get(bucket)
+        if prefix is None:
+            prefix = check_bucket(bucket).encode() + b"\0"
+            if len(_prefixes) < 1000:
+                _prefixes[bucket] = prefix
+                _names[bucket] = prefix[:-1]
+        try:
+            text = PyUnicode_AsUTF8AndSize(key, &key_length)
+        except UnicodeEncodeError:
+            key_length = 0
+        if 0 < key_length <= 1024 and memchr(text, 0, key_length) == NULL:
+            place = PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(prefix) + key_length)
+            memcpy(PyBytes_AS_STRING(place), PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix))
+            memcpy(PyBytes_AS_STRING(place) + PyBytes_GET_SIZE(prefix), text, key_length)
+            return place, (_names.get(bucket) or prefix[:-1])
+    bucket_name = str(check_bucket(bucket)).encode()
+    return bucket_name + b"\0" + str(check_key(key)).encode(), bucket_name
+
+
+cdef dict _prefixes = {}
+cdef dict _names = {}

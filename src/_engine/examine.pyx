@@ -1,0 +1,307 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""Examine: whether an index is sound in itself.
+
+Every row's checksum, every reference, every count is held against every other. Damaged pages of LMDB can
+lead it anywhere, so an index whose worth is unknown is copied and examined in a process of its own, whose
+death is an answer too.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+
+import lmdb
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from trove.errors import CorruptStoreError, StorageIOError, TroveError
+
+from .codec cimport CHUNKS, INLINE, LIST, LIST_ID, REFERENCE, Decoder, Reference, load32, load64, reference_at
+from .commit cimport chunk_key
+from .index cimport Index, row
+from .info cimport EngineInfo, info_of
+from .core import head_of
+from .index import TABLES
+from .reports import Problem
+
+COUNTED = 2_000_000  # chunks that are counted at once: more of them take more rounds, not more memory
+
+
+def opened_copy(folder):
+    """The index of a copy, to be read only by this process."""
+    return Index(folder, readonly=True, lock=False)
+
+
+def problem_of(bytes place, what):
+    """A Problem of the object at ``place``."""
+    bucket, _, key = place.partition(b"\0")
+    return Problem(what, bucket.decode("utf-8", "replace"), key.decode("utf-8", "replace"))
+
+
+def references_of(Index index, txn, bytes place, body):
+    """The chunk references of an object's row, end to end; empty when its content is inline.
+
+    Raises CorruptStoreError for a row that can't be, and LookupError for a list that is missing.
+    """
+    cdef EngineInfo info = info_of("", bytes(body), 0)
+    cdef bytes content = info.content()
+    cdef Decoder decoder
+    cdef uint64_t size = load64(info.head() + 2)
+    kind = info.head()[0]
+    if kind == INLINE:
+        if <uint64_t>PyBytes_GET_SIZE(content) != size:
+            raise CorruptStoreError("its content is not as long as its row says")
+        return b""
+    if kind == LIST:
+        found = row(txn, index.lists, content[:LIST_ID], "lists")
+        if found is None:
+            raise LookupError("its chunk list is missing")
+        references = bytes(found)
+    elif kind == CHUNKS:
+        decoder = Decoder(content)
+        count = decoder.varint()
+        references = content[decoder.position : decoder.position + count * REFERENCE]
+        if len(references) != count * REFERENCE:
+            raise CorruptStoreError("its chunk references are cut short")
+    else:
+        raise CorruptStoreError("its content is held in an unknown way")
+    if len(references) % REFERENCE or total_length(references) != size:
+        raise CorruptStoreError("its chunks don't add up to its size")
+    return references
+
+
+cdef uint64_t total_length(bytes references) noexcept:
+    cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(references)
+    cdef Py_ssize_t i
+    cdef uint64_t total = 0
+    for i in range(PyBytes_GET_SIZE(references) // REFERENCE):
+        total += reference_at(p + i * REFERENCE).length
+    return total
+
+
+def list_of(bytes body):
+    """The id of the chunk list that an object's row refers to, ``None`` when it has none."""
+    cdef EngineInfo info = info_of("", body, 0)
+    return info.content()[:LIST_ID] if info.head()[0] == LIST else None
+
+
+cdef class Examination:
+    """Goes through an index that nobody changes meanwhile; ``problems`` is what it found."""
+
+    cdef Index index
+    cdef object txn
+    cdef readonly list problems
+    cdef dict _uses                   # list id -> objects that refer to it
+    cdef dict _live                   # pack -> bytes of its chunks
+
+    def __init__(self, Index index):
+        self.index = index
+        self.problems = []
+        self._uses = {}
+        self._live = {}
+
+    def run(self):
+        """All problems of the index."""
+        self.txn = self.index.begin()
+        try:
+            for name in TABLES:
+                self._check_seals(name)
+            self._check_objects()
+            self._check_lists()
+            self._check_chunks()
+            self._check_packs()
+        finally:
+            self.index.end(self.txn)
+        return self.problems
+
+    def _rows(self, name):
+        """The rows of a table whose checksums fit: (key, body)."""
+        table = getattr(self.index, name)
+        with self.txn.cursor(table) as walk:
+            for key, _ in walk:
+                key = bytes(key)
+                try:
+                    yield key, row(self.txn, table, key, name)
+                except CorruptStoreError:
+                    pass  # told by _check_seals
+
+    def _check_seals(self, name):
+        table = getattr(self.index, name)
+        with self.txn.cursor(table) as walk:
+            for key, _ in walk:
+                key = bytes(key)
+                try:
+                    row(self.txn, table, key, name)
+                except CorruptStoreError:
+                    what = f"its row in the index's table {name!r} does not match its checksum"
+                    if name == "objects":
+                        self.problems.append(problem_of(key, what))
+                    elif name == "buckets":
+                        self.problems.append(Problem(what, key.decode("utf-8", "replace")))
+                    else:
+                        self.problems.append(Problem(f"row {key.hex()}: {what}"))
+
+    def _check_objects(self):
+        cdef Py_ssize_t i
+        cdef const uint8_t *p
+        cdef Reference reference
+        cdef const uint8_t[::1] chunk
+        for place, body in self._rows("objects"):
+            if self.txn.get(place.partition(b"\0")[0], None, self.index.buckets) is None:
+                self.problems.append(problem_of(place, "its bucket is missing"))
+            try:
+                held = list_of(bytes(body))
+                if held is not None:
+                    self._uses[held] = self._uses.get(held, 0) + 1
+                references = references_of(self.index, self.txn, place, body)
+            except (CorruptStoreError, LookupError) as error:
+                self.problems.append(problem_of(place, str(error)))
+                continue
+            p = <const uint8_t *>PyBytes_AS_STRING(<bytes>references)
+            for i in range(len(references) // REFERENCE):
+                reference = reference_at(p + i * REFERENCE)
+                try:
+                    found = row(self.txn, self.index.chunks, chunk_key(reference), "chunks")
+                except CorruptStoreError:
+                    continue
+                if found is None:
+                    self.problems.append(problem_of(place, f"chunk {i} of it is missing from the index"))
+                    continue
+                chunk = found
+                if (
+                    load32(&chunk[0]) != reference.pack or load64(&chunk[8]) != reference.offset
+                    or load32(&chunk[4]) != reference.length
+                ):
+                    self.problems.append(problem_of(place, f"chunk {i} of it stands elsewhere than it says"))
+
+    def _check_lists(self):
+        for list_id, body in self._rows("lists"):
+            uses = row_number(self, "list_uses", list_id)
+            if uses != self._uses.get(list_id, 0) or not uses:
+                self.problems.append(
+                    Problem(f"chunk list {list_id.hex()} is counted {uses} times, and "
+                            f"{self._uses.get(list_id, 0)} objects refer to it")
+                )
+        for list_id, _ in self._rows("list_uses"):
+            if self.txn.get(list_id, None, self.index.lists) is None:
+                self.problems.append(Problem(f"chunk list {list_id.hex()} is counted and missing"))
+
+    def _check_chunks(self):
+        """Count the references to every chunk anew, as many chunks at a time as memory is given for."""
+        cdef const uint8_t[::1] body
+        rounds = 1 + self.txn.stat(self.index.chunks)["entries"] // COUNTED
+        for part in range(rounds):
+            counts = self._counted(part, rounds)
+            for key, held in self._rows("chunks"):
+                body = held
+                if load32(<const uint8_t *>PyBytes_AS_STRING(<bytes>key)) % rounds != part:
+                    continue
+                pack, length, references = load32(&body[0]), load32(&body[4]), load64(&body[16])
+                self._live[pack] = self._live.get(pack, 0) + length
+                counted = counts.get(key, 0)
+                if counted != references:
+                    self.problems.append(
+                        Problem(f"chunk {key.hex()} has {references} references and {counted} are there")
+                    )
+
+    def _counted(self, part, rounds):
+        cdef Py_ssize_t i
+        cdef const uint8_t *p
+        cdef bytes references, key
+        cdef Reference reference
+        counts = {}
+        for name in ("objects", "lists"):
+            for place, body in self._rows(name):
+                if name == "lists":
+                    references = bytes(body)
+                else:
+                    try:
+                        if list_of(bytes(body)) is not None:
+                            continue  # counted once for the list, however many share it
+                        references = references_of(self.index, self.txn, place, body)
+                    except (CorruptStoreError, LookupError):
+                        continue  # told by _check_objects
+                p = <const uint8_t *>PyBytes_AS_STRING(references)
+                for i in range(PyBytes_GET_SIZE(references) // REFERENCE):
+                    reference = reference_at(p + i * REFERENCE)
+                    if load32(reference.id) % <uint32_t>rounds == <uint32_t>part:
+                        key = chunk_key(reference)
+                        counts[key] = counts.get(key, 0) + 1
+        return counts
+
+    def _check_packs(self):
+        for key, body in self._rows("packs"):
+            number = int.from_bytes(key, "big")
+            live = int.from_bytes(body, "little")
+            if live != self._live.pop(number, 0):
+                self.problems.append(
+                    Problem(f"the live bytes of pack {number} are {live} in the index and others in its chunks")
+                )
+        for number in self._live:
+            self.problems.append(Problem(f"pack {number} has chunks and no row in the index"))
+
+
+def row_number(Examination examination, name, bytes key):
+    """The number that a row of eight bytes holds, ``None`` when it is missing or damaged."""
+    try:
+        body = row(examination.txn, getattr(examination.index, name), key, name)
+    except CorruptStoreError:
+        return None
+    return None if body is None else int.from_bytes(body, "little")
+
+
+def head(Index index):
+    """The number of the commit that an index is at."""
+    txn = index.begin()
+    try:
+        return head_of(index, txn)
+    finally:
+        index.end(txn)
+
+
+# In a process of its own.
+
+
+def examined_copy(folder, target):
+    """Copy the index in ``folder`` to the new folder ``target`` and examine the copy, in another process.
+
+    Gives the commit that it is at, ``None`` when it is not readable at all, and its problems.
+    """
+    if not os.path.exists(os.path.join(folder, "data.mdb")):
+        return None, [Problem("the index is missing", file="index/data.mdb")]
+    run = subprocess.run(
+        [sys.executable, "-c", "from trove._engine.examine import main; main()", folder, target],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    if run.returncode:
+        lines = run.stderr.decode("utf-8", "replace").strip().splitlines()
+        reason = lines[-1] if lines else f"the process that read it ended with {run.returncode}"
+        return None, [Problem(f"the index can't be read: {reason}", file="index/data.mdb")]
+    answer = json.loads(run.stdout)
+    return answer["head"], [Problem(**each) for each in answer["problems"]]
+
+
+def main():
+    """Copy and examine: the folder of an index, a new folder; the answer on standard output."""
+    folder, target = sys.argv[1:3]
+    try:
+        try:
+            index = Index(folder, readonly=True)
+        except StorageIOError:
+            # Where not even LMDB's lock file can be written, nobody writes to the store either.
+            index = Index(folder, readonly=True, lock=False)
+        index.copy(target)
+        index.close()
+        copy = opened_copy(target)
+        problems = Examination(copy).run()
+        answer = {"head": head(copy), "problems": [asdict(problem) for problem in problems]}
+    except (TroveError, lmdb.Error, OSError) as error:
+        sys.exit(f"{error}")
+    sys.stdout.write(json.dumps(answer))

@@ -1,0 +1,28 @@
+cdef class Index:
+    """The LMDB environment and its tables. Rows are sealed: see `codec`."""
+
+    cdef readonly str folder
+    cdef readonly bint readonly
+    cdef readonly size_t bulk         # see the constructor
+    cdef readonly object env
+    # The tables: a name of a bucket -> its row; bucket NUL key -> an object; list id -> references of a
+    # chunk list; list id -> how many objects share it; chunk id -> where it is and its references;
+    # number of a pack -> its live bytes; what the index is a state of.
+    cdef readonly object buckets, objects, lists, list_uses, chunks, packs, meta
+    cdef Py_ssize_t _readers
+    cdef bint _growing
+    cdef bint _closed
+    cdef bint _lock                   # whether LMDB's lock file is used
+    cdef object _paused
+    cdef object _gate
+    cdef object _idle
+    cdef object begin(self)
+    cdef object begin_copying(self)
+    cdef object _begin(self, bint buffers)
+    cdef int end(self, object txn) except -1
+    cdef int _enter(self) except -1
+    cdef int _leave(self) except -1
+    cdef object begin_write(self)
+
+
+cdef object row(object txn, object table, bytes key, str name)

@@ -1,0 +1,32 @@
+from typing import Any, Final
+
+from trove.errors import CorruptStoreError, StorageIOError
+
+TABLES: Final[tuple[str, ...]]
+LIB_VERSION: Final[int]
+
+def index_error(error: Exception, doing: str) -> CorruptStoreError | StorageIOError:
+    """The typed error for an ``lmdb.Error``; raise it from ``error``."""
+
+class Index:
+    """The LMDB environment and its tables, in a folder."""
+
+    def __init__(self, folder: str, readonly: bool = False, lock: bool = True, bulk: int = 0) -> None:
+        """``bulk`` is for an index that is being built and that nobody else has: the bytes it may take."""
+
+    @property
+    def folder(self) -> str: ...
+    @property
+    def readonly(self) -> bool: ...
+    @property
+    def env(self) -> Any: ...
+    def copy(self, folder: str) -> None:
+        """A compacted copy of the index at one commit, made by LMDB, in the new folder ``folder``."""
+
+    def grow(self) -> None:
+        """Give the map more room. Raises StorageFullError when the disk has none."""
+
+    def sync(self) -> None:
+        """Make the index durable."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,319 @@
+# cython: language_level=3
+"""The index: how rows are kept in LMDB, checked and given room.
+
+LMDB writes through its map, which makes a small commit several times cheaper, and would be killed by
+SIGBUS if the file system could not back a page of the map when it is touched. So every byte of the map is
+allocated beforehand: the map never reaches beyond what ``posix_fallocate`` gave the file, and it grows at
+quiet points, when this process has no transaction open. Other processes notice and follow.
+
+LMDB cuts the file to the size of each map that it makes. A map that is smaller than the file would so take
+pages from under the maps of others. So whoever makes a map holds the lock of the file's size, and makes it as
+long as the file is.
+"""
+
+import fcntl
+import os
+import threading
+from contextlib import contextmanager
+
+import lmdb
+
+from trove.errors import CorruptStoreError, DriverClosedError, StorageIOError
+
+from .codec cimport unsealed
+
+FIRST_MAP = 1 << 20
+LEAST_GROWTH = 1 << 17
+MAX_READERS = 1024
+# Where LMDB keeps what processes share of an index: 64 bytes for each reader, and what precedes them. Allocated
+# before it is mapped, like the index.
+LOCK_SIZE = 68 << 10
+TABLES = ("buckets", "objects", "lists", "list_uses", "chunks", "packs", "meta")
+LIB_VERSION = 1  # LMDB 1.0's file format takes the 1,280 bytes of our longest keys
+
+
+cdef object row(object txn, object table, bytes key, str name):
+    """The body of a row, ``None`` where there is none. Valid while the transaction is."""
+    value = txn.get(key, None, table)
+    return None if value is None else unsealed(key, value, name)
+
+
+def index_error(error, doing):
+    """The typed error for an ``lmdb.Error``; raise it from ``error``."""
+    if isinstance(error, lmdb.DiskError):
+        return StorageIOError(f"{doing} failed: {error}; check the medium and its free space")
+    return CorruptStoreError(
+        f"{doing} failed: {error}; the index can be rebuilt from the log: run `trove repair`"
+    )
+
+
+cdef class Index:
+    def __init__(self, str folder, bint readonly=False, bint lock=True, size_t bulk=0):
+        """The index in ``folder``. ``bulk`` is for one that is being built and that nobody else has: the
+        bytes that it may take, beforehand; it is written without the map, which is faster then."""
+        self.folder = folder
+        self.bulk = bulk
+        self.readonly = readonly
+        self._gate = threading.Lock()
+        self._idle = threading.Event()
+        self._lock = lock
+        self._open_typed()
+
+    def _open_typed(self):
+        try:
+            if not self.readonly:
+                os.makedirs(self.folder, 0o700, exist_ok=True)
+            self._open(self._lock)
+        except lmdb.Error as error:
+            raise index_error(error, f"opening the index in {self.folder}") from error
+        except OSError as error:
+            raise StorageIOError.of(error, f"opening the index in {self.folder}") from error
+
+    def _open(self, lock):
+        path = os.path.join(self.folder, "data.mdb")
+        if self.readonly:
+            self.env = env = self._environment(os.path.getsize(path), writemap=False, lock=lock)
+        else:
+            self._allocate(os.path.join(self.folder, "lock.mdb"), LOCK_SIZE)
+            with self._sized() as fd:
+                size = os.fstat(fd).st_size
+                if size == 0:
+                    # LMDB lays its first pages out itself; only then can the file be allocated to its full size.
+                    self._environment(FIRST_MAP, writemap=False).close()
+                    size = os.fstat(fd).st_size
+                room = max(size, FIRST_MAP, self.bulk)
+                if not self.bulk:
+                    os.posix_fallocate(fd, 0, room)
+                self.env = env = self._environment(room, writemap=not self.bulk, lock=lock)
+            if (env.info()["last_pgno"] + 1) * env.stat()["psize"] > size:
+                self.close()
+                raise CorruptStoreError(f"{path} is cut short; run `trove repair` to rebuild it from the log")
+        env.reader_check()
+        tables = [env.open_db(name.encode(), create=not self.readonly) for name in TABLES]
+        (self.buckets, self.objects, self.lists, self.list_uses, self.chunks, self.packs, self.meta) = tables
+
+    def _environment(self, size, writemap, lock=True):
+        return lmdb.open(
+            self.folder,
+            map_size=size,
+            readonly=self.readonly,
+            sync=False,
+            writemap=writemap,
+            readahead=False,
+            max_readers=MAX_READERS,
+            max_dbs=len(TABLES),
+            max_spare_txns=16,
+            mode=0o600,
+            create=not self.readonly,
+            lock=lock,
+            lib_version=LIB_VERSION,
+        )
+
+    def _allocate(self, path, size):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(fd, 0, size)
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def _sized(self):
+        """A descriptor of the index's file, whose size nobody else changes meanwhile."""
+        fd = os.open(os.path.join(self.folder, "data.mdb"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield fd
+        finally:
+            # Unlocked by hand: a child forked meanwhile holds a copy of the descriptor.
+            fcntl.flock(fd, fcntl.LOCK_UN)
+            os.close(fd)
+
+    cdef object begin(self):
+        """A read transaction that gives memoryviews; end it with ``end``, soon."""
+        return self._begin(True)
+
+    cdef object begin_copying(self):
+        """A read transaction that gives bytes: cheaper where every row is kept."""
+        return self._begin(False)
+
+    cdef object _begin(self, bint buffers):
+        while True:
+            self._enter()
+            try:
+                return self.env.begin(None, None, False, buffers)
+            except lmdb.MapResizedError:
+                self._leave()
+            except BaseException:
+                self._leave()
+                raise
+            self._follow()
+
+    cdef int end(self, object txn) except -1:
+        txn.abort()
+        self._leave()
+        return 0
+
+    cdef int _enter(self) except -1:
+        """Wait until the map stays where it is, and keep it there."""
+        while True:
+            if self._growing:
+                with self._gate:
+                    pass
+            self._readers += 1
+            if not self._growing:
+                if self.env is not None:
+                    return 0
+                self._leave()
+                self._revive()
+            else:
+                self._leave()
+
+    cdef int _leave(self) except -1:
+        self._readers -= 1
+        if self._growing and self._readers == 0:
+            self._idle.set()
+        return 0
+
+    cdef object begin_write(self):
+        """A write transaction: the lock between processes. The caller has no other one open."""
+        while True:
+            # Once begun, LMDB itself refuses to move the map from under the transaction.
+            self._enter()
+            try:
+                return self.env.begin(None, None, True, True)
+            except lmdb.MapResizedError:
+                pass
+            finally:
+                self._leave()
+            self._follow()
+
+    def grow(self):
+        """Give the map more room. The caller holds this process's write lock and no transaction.
+
+        Raises StorageFullError when the disk has no room for it.
+        """
+        try:
+            with self._still():
+                self._map_anew(True)
+        except OSError as error:
+            raise StorageIOError.of(error, f"enlarging the index in {self.folder}") from error
+
+    def _follow(self):
+        """Map what another process has added to the file."""
+        try:
+            with self._still():
+                self._map_anew(False)
+        except OSError as error:
+            raise StorageIOError.of(error, f"mapping the index in {self.folder}") from error
+
+    def _map_anew(self, bint more):
+        known = self.env.info()["map_size"]
+        if self.bulk:
+            self.env.set_mapsize(2 * known)
+            return
+        if self.readonly:
+            self.env.set_mapsize(os.path.getsize(os.path.join(self.folder, "data.mdb")))
+            return
+        with self._sized() as fd:
+            size = os.fstat(fd).st_size
+            if more and size <= known:
+                size = self._enlarged(fd, known)
+            if size <= known:
+                return
+            try:
+                self.env.set_mapsize(size)
+            except lmdb.Error:
+                # A write transaction of this process is open: it began with the map long enough.
+                if more:
+                    raise
+
+    def _enlarged(self, fd, size):
+        """Allocate more than ``size`` bytes; how many there are then."""
+        more = min(max(size, FIRST_MAP), 64 << 20)
+        while True:
+            try:
+                os.posix_fallocate(fd, 0, size + more)
+                return size + more
+            except OSError:
+                # On an almost full disk a little will do.
+                more //= 2
+                if more < LEAST_GROWTH:
+                    raise
+
+    @contextmanager
+    def _still(self):
+        """No transaction of this process begins, and those that read have ended."""
+        with self._gate:
+            self._idle.clear()
+            self._growing = True
+            try:
+                while self._readers:
+                    self._idle.wait()
+                    self._idle.clear()
+                yield
+            finally:
+                self._growing = False
+
+    # A fork: LMDB's environments must not be open in two processes by inheritance.
+
+    def pause(self):
+        """Close the environment, and let everybody wait. The caller sees to it that nobody is writing."""
+        self._paused = self._still()
+        self._paused.__enter__()
+        if self.env is not None:
+            env, self.env = self.env, None
+            env.close()
+
+    def resume(self):
+        """Go on after ``pause``; if the index can't be opened, whoever needs it next tries again."""
+        paused, self._paused = self._paused, None
+        try:
+            if not self._closed:
+                self._open(self._lock)
+        except (lmdb.Error, OSError, CorruptStoreError):
+            self.env = None
+        finally:
+            paused.__exit__(None, None, None)
+
+    def _revive(self):
+        with self._still():
+            if self._closed:
+                raise DriverClosedError.of("trove")
+            if self.env is None:
+                self._open_typed()
+
+    def copy(self, folder):
+        """A compacted copy of the index at one commit, made by LMDB, in the new folder ``folder``."""
+        path = os.path.join(folder, "data.mdb")
+        txn = self.begin()
+        try:
+            os.makedirs(folder, 0o700)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                self.env.copyfd(fd, compact=True, txn=txn)
+            finally:
+                os.close(fd)
+        except lmdb.Error as error:
+            raise index_error(error, f"copying the index in {self.folder}") from error
+        except OSError as error:
+            raise StorageIOError.of(error, f"writing {path}") from error
+        finally:
+            self.end(txn)
+
+    def sync(self):
+        """Make the index durable."""
+        try:
+            self.env.sync(True)
+        except lmdb.Error as error:
+            raise index_error(error, f"flushing the index in {self.folder}") from error
+
+    def close(self):
+        self._closed = True
+        if self.env is not None and self.bulk:
+            # Pages that were taken and given back in one go may never have been written.
+            used = (self.env.info()["last_pgno"] + 1) * self.env.stat()["psize"]
+            with self._sized() as fd:
+                os.ftruncate(fd, max(os.fstat(fd).st_size, used))
+        if self.env is not None:
+            env, self.env = self.env, None
+            env.close()

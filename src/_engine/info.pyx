@@ -1,0 +1,188 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""EngineInfo: an ObjectInfo over an object's row, decoded as far as it is asked for."""
+
+from datetime import UTC, datetime, timedelta
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+from trove.driver.types import EMPTY, STANDARD, ObjectInfo, ReadOnlyDict
+from trove.errors import CorruptStoreError
+
+from .codec cimport Decoder, Encoder, load64
+
+cdef extern from "<time.h>" nogil:
+    cdef struct timespec:
+        long tv_sec
+        long tv_nsec
+    int clock_gettime(int clock, timespec *now)
+    enum: CLOCK_REALTIME
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+cdef int64_t now_us() noexcept nogil:
+    """The present in microseconds since 1970."""
+    cdef timespec now
+    clock_gettime(CLOCK_REALTIME, &now)
+    return <int64_t>now.tv_sec * 1000000 + now.tv_nsec // 1000
+
+
+cdef int64_t microseconds(object moment) except? -1:
+    """An aware datetime in microseconds since 1970, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+cdef bint row_expired(const uint8_t *row, int64_t now) noexcept nogil:
+    return row[1] & HAS_EXPIRY and <int64_t>load64(row + ROW_HEAD) <= now
+
+
+cdef bytes attributes_block(object content_type, object storage_class, object metadata, object tags):
+    """What a row holds between its head and its content."""
+    cdef Encoder out = Encoder()
+    out.text((<str>content_type).encode())
+    out.text(b"" if storage_class == STANDARD else (<str>storage_class).encode())
+    out.text(b"")
+    for mapping in (metadata, tags):
+        out.varint(len(mapping))
+        for name, value in mapping.items():
+            out.text((<str>name).encode())
+            out.text((<str>value).encode())
+    return out.taken()
+
+
+cdef EngineInfo info_of(str key, bytes held, Py_ssize_t base):
+    """The info over the row that begins at ``base`` in ``held``."""
+    cdef EngineInfo info = EngineInfo.__new__(EngineInfo)
+    if PyBytes_GET_SIZE(held) - base < ROW_HEAD + 8:
+        raise CorruptStoreError("the row of an object is cut short; run `trove repair`")
+    info.key = key
+    info._held = held
+    info._base = base
+    return info
+
+
+cdef class EngineInfo:
+    """See :class:`trove.ObjectInfo`; registered with it."""
+
+    cdef const uint8_t *head(self) noexcept:
+        return <const uint8_t *>PyBytes_AS_STRING(self._held) + self._base
+
+    cdef bint expired(self, int64_t now) noexcept:
+        return row_expired(self.head(), now)
+
+    cdef int64_t expiry(self) noexcept:
+        """When it expires, in microseconds since 1970; 0 for never."""
+        return <int64_t>load64(self.head() + ROW_HEAD) if self.head()[1] & HAS_EXPIRY else 0
+
+    cdef tuple _fields(self):
+        """Content type, storage class, version id, metadata, tags."""
+        cdef Decoder decoder
+        if self._parsed is None:
+            decoder = Decoder(self._held)
+            decoder.take(self._base + ROW_HEAD + (8 if self.head()[1] & HAS_EXPIRY else 0))
+            content_type = decoder.text().decode()
+            storage_class = decoder.text().decode() or STANDARD
+            version_id = decoder.text().decode()
+            mappings = []
+            for _ in range(2):
+                count = decoder.varint()
+                pairs = {}
+                for _ in range(count):
+                    name = decoder.text().decode()
+                    pairs[name] = decoder.text().decode()
+                mappings.append(ReadOnlyDict(pairs) if pairs else EMPTY)
+            self._content = decoder.position
+            self._parsed = (content_type, storage_class, version_id, mappings[0], mappings[1])
+        return self._parsed
+
+    cdef Py_ssize_t content_start(self) except -1:
+        """Where in the bytes that hold the row its content begins."""
+        cdef Decoder decoder
+        cdef int count
+        if not self._content:
+            decoder = Decoder(self._held)
+            decoder.take(self._base + ROW_HEAD + (8 if self.head()[1] & HAS_EXPIRY else 0))
+            for _ in range(3):
+                decoder.skip_text()
+            for _ in range(2):
+                count = decoder.varint()
+                for _ in range(2 * count):
+                    decoder.skip_text()
+            self._content = decoder.position
+        return self._content
+
+    cdef bytes content(self):
+        return self._held[self.content_start():]
+
+    @property
+    def row(self):
+        return self._held[self._base :]
+
+    @property
+    def size(self):
+        return load64(self.head() + ROW_SIZE)
+
+    @property
+    def etag(self):
+        return self.head()[ROW_ETAG:ROW_HEAD].hex()
+
+    @property
+    def last_modified(self):
+        return _EPOCH + timedelta(microseconds=<int64_t>load64(self.head() + ROW_TIME))
+
+    @property
+    def content_type(self):
+        return self._fields()[0]
+
+    @property
+    def storage_class(self):
+        return self._fields()[1]
+
+    @property
+    def version_id(self):
+        return self._fields()[2]
+
+    @property
+    def metadata(self):
+        return self._fields()[3]
+
+    @property
+    def tags(self):
+        return self._fields()[4]
+
+    def plain(self):
+        """The same as an ``ObjectInfo`` of the contract's own class."""
+        return ObjectInfo(
+            self.key,
+            self.size,
+            self.content_type,
+            self.etag,
+            self.last_modified,
+            self.metadata,
+            self.tags,
+            self.version_id,
+            self.storage_class,
+        )
+
+    def __eq__(self, other):
+        if isinstance(other, EngineInfo):
+            return self.key == other.key and self.plain() == other.plain()
+        return self.plain() == other if isinstance(other, ObjectInfo) else NotImplemented
+
+    def __hash__(self):
+        return hash(self.plain())
+
+    def __repr__(self):
+        return repr(self.plain())
+
+    def __reduce__(self):
+        return info_of_row, (self.key, self.row)
+
+
+def info_of_row(key, row):
+    return info_of(key, row, 0)
+
+
+ObjectInfo.register(EngineInfo)

@@ -1,0 +1,378 @@
+# cython: language_level=3
+"""Recovery: opening a store and closing it, and making an index trustworthy again.
+
+Whoever opens a store first decides what its index is worth. After a clean close, or in the boot that the
+store was last open in (the page cache is intact, whatever died), it is what it was, but for a commit in
+flight. In any other case it is rebuilt: from the newest snapshot that is whole, or from nothing, with the
+commits of all packs that follow in one chain.
+"""
+
+import fcntl
+import os
+import shutil
+import threading
+from contextlib import contextmanager
+
+import lmdb
+
+from trove.errors import CorruptStoreError, InvalidArgumentError, StorageIOError, TroveError
+
+from libc.stdint cimport uint64_t
+
+from .codec cimport COMMIT, RECORD_HEADER
+from .commit cimport Commit
+from .core cimport Core
+from .index cimport Index
+from .pack cimport Packs
+from .scan cimport Entry, Log
+from .state cimport STATE_BURNED, State
+from . import snapshots, store
+from .core import head_of
+from .pack import sync_folder
+from .scan import records
+from .state import UNKNOWN_BOOT, this_boot
+
+cdef enum:
+    REPLAY_BATCH = 50_000  # operations per transaction of a rebuild
+    BULK = 1 << 30         # bytes that an index under construction may take before it is enlarged
+
+BULK_BYTES = BULK
+LAST = (1 << 64) - 1  # no commit has a higher number
+
+# The stores that this process has open, by real path: LMDB allows one environment for each.
+_cores = {}
+_cores_lock = threading.Lock()
+_inherited = []  # of the parent process, after a fork: never to be used, nor closed
+
+
+def _before_fork():
+    """Come to rest: LMDB does not survive a fork, so its environments are closed over it."""
+    _cores_lock.acquire()
+    for core in _cores.values():
+        core.pause()
+
+
+def _after_fork_in_parent():
+    for core in _cores.values():
+        core.resume()
+    _cores_lock.release()
+
+
+def _after_fork_in_child():
+    global _cores_lock
+    for core in _cores.values():
+        release_lifetime(core)
+        _inherited.append(core)
+    _cores.clear()
+    _cores_lock = threading.Lock()
+
+
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+)
+
+
+def release_lifetime(Core core):
+    """Drop this process's copy of a descriptor whose lock belongs to the parent."""
+    if core._lifetime is not None:
+        os.close(core._lifetime)
+        core._lifetime = None
+
+
+def open_core(path, make_parameters, readonly=False):
+    """The core for the store at ``path``, made if it is not there; shared with other handles on it.
+
+    ``make_parameters()`` gives the parameters of a new store.
+    """
+    path = os.path.realpath(path)
+    with _cores_lock:
+        core = _cores.get((path, readonly))
+        if core is None:
+            if (path, not readonly) in _cores:
+                raise InvalidArgumentError(
+                    f"{path} is open in this process in the other mode; close it there, or open it in the same mode"
+                )
+            core = _opened(path, make_parameters, readonly)
+            _cores[(path, readonly)] = core
+        core.handles += 1
+        return core
+
+
+@contextmanager
+def alone_with(path):
+    """Hold the store at ``path``, so that nobody opens it. Raises InvalidArgumentError if somebody has it open."""
+    with _cores_lock:
+        ours = any(known == path for known, _ in _cores)
+    if ours:
+        raise InvalidArgumentError(f"{path} is open in this process; close it, then repair it")
+    with _Gate(path):
+        lock = os.path.join(path, "LOCK")
+        try:
+            lifetime = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageIOError.of(error, f"opening {lock}") from error
+        try:
+            if not _locked(lifetime):
+                raise InvalidArgumentError(f"{path} is open in another process; close it there, then repair it")
+            yield
+        finally:
+            os.close(lifetime)
+
+
+def close_core(Core core):
+    """Let go of one handle; with the last one the store is flushed and closed."""
+    with _cores_lock:
+        core.handles -= 1
+        if core.handles == 0 and _cores.get((core.path, core.readonly)) is core:
+            del _cores[(core.path, core.readonly)]
+            _close(core)
+
+
+class _Gate:
+    """Held while a store is opened or closed: the lock of its folder's descriptor."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def __enter__(self):
+        try:
+            self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise StorageIOError.of(error, f"opening {self._path}") from error
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def __exit__(self, *exc_info):
+        # Unlocked by hand: a child forked meanwhile holds a copy of the descriptor.
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        os.close(self._fd)
+
+
+def _opened(path, make_parameters, readonly):
+    if readonly:
+        return _opened_readonly(path)
+    try:
+        os.makedirs(path, 0o700, exist_ok=True)
+    except OSError as error:
+        raise StorageIOError.of(error, f"making the folder {path}") from error
+    with _Gate(path):
+        parameters = store.read(path)
+        if parameters is None:
+            store.check_empty(path)
+            parameters = make_parameters()
+            lay_out(path)
+            store.write(path, parameters)
+            sync_folder(path)
+            sync_folder(os.path.dirname(path))
+        else:
+            lay_out(path)
+        return _joined(path, parameters)
+
+
+def lay_out(path):
+    try:
+        for name in ("packs", "index", "snapshots"):
+            os.makedirs(os.path.join(path, name), 0o700, exist_ok=True)
+    except OSError as error:
+        raise StorageIOError.of(error, f"making folders in {path}") from error
+
+
+def _joined(path, parameters):
+    """Open the store beside those that have it open, or as the first. The gate is held."""
+    cdef Index index
+    cdef State state
+    cdef Core core
+    try:
+        lifetime = os.open(os.path.join(path, "LOCK"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageIOError.of(error, f"opening {os.path.join(path, 'LOCK')}") from error
+    try:
+        first = _locked(lifetime)
+        packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
+        state = State(os.path.join(path, "state"))
+        clean = state.clean
+        boot = this_boot()
+        index = None
+        if first and not clean and (state.boot != boot or boot == UNKNOWN_BOOT):
+            index = rebuilt(path, packs, state)
+        else:
+            try:
+                index = Index(os.path.join(path, "index"))
+                _check(index, packs, state.sequence if clean else 0)
+            except CorruptStoreError:
+                if not first:
+                    raise
+                if index is not None:
+                    index.close()
+                index = rebuilt(path, packs, state)
+        if first:
+            if clean:
+                # What the state says of commits may be older than the index: the index is on disk.
+                txn = index.begin()
+                head = head_of(index, txn)
+                index.end(txn)
+                state.reset(head)
+            state.mark(False, boot)
+        fcntl.flock(lifetime, fcntl.LOCK_SH)
+        core = Core(path, parameters, index, packs, state, False, lifetime)
+    except BaseException:
+        os.close(lifetime)
+        raise
+    if first and state.inflight[0] > state.sequence:
+        try:
+            core.roll_forward()
+        except StorageIOError:
+            pass  # whoever writes first meets the same, and is told; what is there can be read
+    if first:
+        number, tail = state.tail
+        state.tail = 0, 0
+        if clean and number:
+            core.writer.adopt(number, tail)
+    return core
+
+
+def _locked(fd):
+    """Whether nobody else has the store open: then its lock is ours alone."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _check(Index index, packs, least):
+    """Raise CorruptStoreError unless the index can be of this store's log, at commit ``least`` or after."""
+    txn = index.begin()
+    try:
+        head = head_of(index, txn)
+    except lmdb.Error as error:
+        raise CorruptStoreError(f"the index can't be read: {error}; it will be rebuilt") from error
+    finally:
+        index.end(txn)
+    if head < least:
+        raise CorruptStoreError(f"the index is at commit {head} and the store at {least}; it will be rebuilt")
+    if head == 0 and any(kind == COMMIT for number in packs.numbers() for kind, *_ in records(packs, number)):
+        raise CorruptStoreError("the index is empty and the log is not; it will be rebuilt")
+
+
+def _opened_readonly(path):
+    parameters = store.read(path)
+    if parameters is None:
+        raise CorruptStoreError(f"there is no store in {path}; open it with mode=rw to make one")
+    packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
+    try:
+        index = Index(os.path.join(path, "index"), readonly=True)
+    except StorageIOError:
+        # Where not even LMDB's lock file can be written, nobody writes to the store either.
+        index = Index(os.path.join(path, "index"), readonly=True, lock=False)
+    return Core(path, parameters, index, packs, None, True, None)
+
+
+def _close(Core core):
+    core.stop_flusher()
+    core.end_snapshot()
+    if core.readonly:
+        core.index.close()
+        return
+    with _Gate(core.path):
+        try:
+            core.flush_now()
+            if _locked(core._lifetime):
+                core.index.sync()
+                if core.writer.pack is not None:
+                    core.state.tail = core.writer.pack.number, core.writer.tail
+                core.state.mark(True, this_boot())
+        finally:
+            core.index.close()
+            # Unlocked by hand: a forked child may hold a copy of the descriptor.
+            fcntl.flock(core._lifetime, fcntl.LOCK_UN)
+            release_lifetime(core)
+
+
+# Rebuilding.
+
+
+def rebuilt(path, Packs packs, State state):
+    """A new index in place of what there is, made from the log; the store is ours alone."""
+    cdef Index index
+    fresh = os.path.join(path, "index.new")
+    target = os.path.join(path, "index")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        snapshots.restore(path, fresh)
+        index = Index(fresh, bulk=BULK)
+        # Of a clean store, and in the same boot, no commit that was acknowledged can be missing. The state has no
+        # checksum: its word counts when it says the same thing twice.
+        known = state.clean or state.boot == this_boot() != UNKNOWN_BOOT
+        sure = known and state.inflight[0] == state.sequence
+        head, highest = replay(index, packs, state.sequence if known else 0, sure)
+        # What the state says of unflushed bytes is forgotten with it.
+        packs.sync()
+        index.sync()
+        index.close()
+        shutil.rmtree(target, ignore_errors=True)
+        os.rename(fresh, target)
+        sync_folder(path)
+    except OSError as error:
+        if isinstance(error, TroveError):
+            raise
+        raise StorageIOError.of(error, f"rebuilding the index of {path}") from error
+    state.reset(head)
+    # Commits that the chain does not reach must not be reached by a later one that has their predecessor's number.
+    state.set(STATE_BURNED, max(head, highest))
+    return Index(target)
+
+
+def replay(Index index, Packs packs, least=0, sure=False):
+    """Apply to ``index`` all commits of the log that it lacks: (where it is then, the log's highest number).
+
+    Raises CorruptStoreError when commits are missing that were there: up to the number ``least``, if that is
+    ``sure`` or commits beyond the gap bear it out.
+    """
+    cdef Log log
+    txn = index.begin()
+    base = head_of(index, txn)
+    index.end(txn)
+    log = Log(packs, base)
+    head = replay_chain(index, log, base)
+    if log.damaged_after(head) or (head < least and (sure or log.highest > head)):
+        raise CorruptStoreError(
+            f"the log in {packs.folder} breaks after commit {head}, and later ones were on disk: a pack is damaged or "
+            "missing; put it back, or run `trove repair` to save what is whole"
+        )
+    return head, log.highest
+
+
+cpdef uint64_t replay_chain(Index index, Log log, uint64_t base, uint64_t until=LAST, progress=None) except? 0:
+    """Apply the chain of commits after ``base`` to ``index``; the number it is at then."""
+    cdef uint64_t head = log.follow(base, until)
+    cdef Py_ssize_t done = 0, before = 0
+    while done < log.length:
+        try:
+            done = _replay_some(index, log, done)
+        except lmdb.MapFullError:
+            index.grow()
+        if progress is not None:
+            progress(done - before)
+            before = done
+    return head
+
+
+cdef Py_ssize_t _replay_some(Index index, Log log, Py_ssize_t done) except -1:
+    """Apply commits from number ``done`` on in one transaction; how many are done then."""
+    cdef Commit commit
+    cdef Entry *entry = NULL
+    txn = index.begin_write()
+    try:
+        commit = Commit(index, txn, 0, replaying=True)
+        while done < log.length and commit.count < REPLAY_BATCH:
+            entry = &log.entries[log.chain[done]]
+            commit.sequence = entry.sequence
+            commit.replay(log.payload(log.chain[done]))
+            done += 1
+        commit.finish(entry.pack, entry.offset - RECORD_HEADER)
+        txn.commit()
+        txn = None
+    finally:
+        if txn is not None:
+            txn.abort()
+    return done

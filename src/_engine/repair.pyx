@@ -1,0 +1,553 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""Repair: making a store usable again, whatever of it is damaged, and saying what could not be saved.
+
+The log is the truth: the index is made anew from it. Where the log has a hole, the best of what else there
+is (the old index, if it proves sound; the snapshots) bridges it, and commits that lead there are added to
+the log. Objects whose bytes are damaged leave their bucket. Everything damaged, and every byte of the
+objects that leave, is kept in ``quarantine/``.
+"""
+
+import errno
+import json
+import os
+import re
+import shutil
+from collections import Counter
+from dataclasses import replace
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdint cimport uint8_t, uint64_t
+
+from xxhash import xxh3_64_intdigest
+
+from trove.errors import CorruptStoreError, StorageIOError, TroveError
+
+from .amend cimport Amendment
+from .codec cimport (
+    CREATE_BUCKET,
+    DELETE_BUCKET,
+    DELETE_OBJECT,
+    PACK_HEADER,
+    PUT_OBJECT,
+    RECORD_HEADER,
+    REFERENCE,
+    Decoder,
+    reference_at,
+)
+from .index cimport Index, row
+from .pack cimport Pack, Packs, PackWriter
+from .scan cimport Log
+from .state cimport STATE_BURNED, STATE_SEQUENCE, State
+from . import snapshots, store
+from .amend import Amendment as new_amendment
+from .examine import examined_copy, head, opened_copy
+from .info import info_of_row
+from .pack import PACK_MAGIC, pack_header, sync_folder
+from .recovery import BULK_BYTES, alone_with, lay_out, replay_chain
+from .reports import Lost, Quarantined, RepairReport
+from .scan import records
+from .state import UNKNOWN_BOOT, this_boot
+from .verify import Chunks, Meter, all_holes, holes_in_use, objects_with, pack_file
+
+QUARANTINE = "quarantine"
+_BLOCK = 1 << 20
+
+
+def repair(path, make_parameters, progress=None):
+    """Repair the store in the folder ``path``, which nobody has open: see the driver's ``repair``."""
+    path = os.path.realpath(path)
+    if not os.path.isdir(path):
+        raise CorruptStoreError(f"there is no store in {path}; check the path, or open it to make one")
+    try:
+        with alone_with(path):
+            return Repair(path, make_parameters, progress).run()
+    except OSError as error:
+        if isinstance(error, TroveError):
+            raise
+        raise StorageIOError.of(error, f"repairing {path}") from error
+
+
+class Quarantine:
+    """The folder of one repair that keeps what is damaged; made when there is something to keep."""
+
+    def __init__(self, path):
+        self._store = path
+        self._folder = None
+        self.entries = []
+
+    def folder(self):
+        if self._folder is None:
+            above = os.path.join(self._store, QUARANTINE)
+            os.makedirs(above, 0o700, exist_ok=True)
+            taken = [int(name) for name in os.listdir(above) if name.isdigit()]
+            self._folder = os.path.join(above, str(max(taken, default=0) + 1))
+            os.mkdir(self._folder, 0o700)
+        return self._folder
+
+    def file(self, name):
+        """The path of a new file in it."""
+        return os.path.join(self.folder(), name)
+
+    def keep_range(self, what, file, offset, length):
+        """Copy a range of a file of the store, as far as it can be read."""
+        source = os.path.join(self._store, file)
+        name = f"{os.path.basename(file)}.{offset}-{offset + length}"
+        try:
+            with open(source, "rb") as damaged, open(self.file(name), "wb") as kept:
+                damaged.seek(offset)
+                left = length
+                while left > 0 and (block := damaged.read(min(_BLOCK, left))):
+                    kept.write(block)
+                    left -= len(block)
+                kept.flush()
+                os.fsync(kept.fileno())
+        except FileNotFoundError:
+            name = ""  # there is nothing to keep
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+        self._note(what, file, offset, length, name)
+
+    def move(self, what, file):
+        """Move a whole file of the store."""
+        source = os.path.join(self._store, file)
+        length = os.path.getsize(source)
+        name = os.path.basename(file)
+        os.rename(source, self.file(name))
+        sync_folder(os.path.dirname(source))
+        self._note(what, file, 0, length, name)
+
+    def _note(self, what, file, offset, length, name):
+        kept = os.path.relpath(self.file(name), self._store) if name else ""
+        self.entries.append(Quarantined(what, file, offset, length, kept))
+
+    def sync(self):
+        if self._folder is not None:
+            sync_folder(self._folder)
+            sync_folder(os.path.dirname(self._folder))
+            sync_folder(self._store)
+
+
+class Repair:
+    def __init__(self, path, make_parameters, progress):
+        self._path = path
+        self._make_parameters = make_parameters
+        self._progress = progress
+        self._quarantine = Quarantine(path)
+        self._lost = []
+        self._done = []
+
+    def run(self):
+        """Repair all that needs it; the report."""
+        parameters = self._identity()
+        lay_out(self._path)
+        packs = Packs(os.path.join(self._path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
+        self._mend_pack_headers(packs)
+        self._drop_damaged_snapshots()
+        sizes = sum(os.path.getsize(packs.path(number)) for number in packs.numbers())
+        meter = Meter(self._progress, 2 * sizes)
+        scratch = os.path.join(self._path, "index.new")
+        shutil.rmtree(scratch, ignore_errors=True)
+        os.mkdir(scratch, 0o700)
+        try:
+            self._repair_index(packs, parameters, meter, scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        self._quarantine.sync()
+        meter.finish()
+        return RepairReport(True, tuple(self._quarantine.entries), tuple(self._lost), tuple(self._done))
+
+    # Which store it is.
+
+    def _identity(self):
+        """The parameters of the store; its STORE file is there afterwards."""
+        try:
+            parameters = store.read(self._path)
+        except CorruptStoreError:
+            if store.made_by_newer(self._path):
+                raise
+            parameters = None
+        if parameters is not None:
+            return parameters
+        parameters = self._parameters_of_packs() or self._parameters_of_text() or self._parameters_of_nothing()
+        target = os.path.join(self._path, store.NAME)
+        if os.path.lexists(target):
+            self._quarantine.move("the STORE file was damaged", store.NAME)
+            self._quarantine.sync()
+        store.write(self._path, parameters)
+        sync_folder(self._path)
+        self._done.append("wrote the STORE file anew")
+        return parameters
+
+    def _pack_heads(self):
+        """The first bytes of every pack: [(number, bytes)]."""
+        folder = os.path.join(self._path, "packs")
+        if not os.path.isdir(folder):
+            return []
+        heads = []
+        packs = Packs(folder, b"", b"")
+        for number in packs.numbers():
+            try:
+                with open(packs.path(number), "rb") as file:
+                    heads.append((number, file.read(PACK_HEADER)))
+            except OSError:
+                pass  # its content is missed later, by what refers to it
+        return heads
+
+    def _parameters_of_packs(self):
+        """From the header of the packs, which repeats them; where all headers are damaged, from what fits the records."""
+        whole, damaged = Counter(), Counter()
+        for number, found in self._pack_heads():
+            if len(found) < PACK_HEADER:
+                continue
+            version, store_id, packed = int.from_bytes(found[8:12], "little"), found[16:32], found[32:48]
+            if found == pack_header(number, store_id, packed):
+                whole[store_id, packed] += 1
+            elif version > store.FORMAT and header_fits(found):
+                raise CorruptStoreError(
+                    f"{pack_file(number)} has the format {version} and this Trove knows {store.FORMAT}: a newer one "
+                    "made it; update Trove"
+                )
+            else:
+                damaged[store_id, packed] += 1
+        for candidates in (whole, damaged):
+            for (store_id, packed), _ in candidates.most_common():
+                try:
+                    parameters = store.Parameters.unpacked(store_id, packed)
+                except (IndexError, ValueError):
+                    continue
+                if candidates is whole or self._fits(store_id):
+                    return parameters
+        return None
+
+    def _fits(self, store_id):
+        """Whether some pack has a record under the seed of that store."""
+        packs = Packs(os.path.join(self._path, "packs"), store_id, b"")
+        for number in packs.numbers():
+            try:
+                if next(records(packs, number), None) is not None:
+                    return True
+            except TroveError:
+                continue
+        return False
+
+    def _parameters_of_text(self):
+        """From what the damaged STORE file still says, if the records of a pack fit the id in it."""
+        try:
+            with open(os.path.join(self._path, store.NAME), "rb") as file:
+                text = file.read(1 << 16)
+        except OSError:
+            return None
+        found = re.search(rb'"store_id": "([0-9a-f]{32})"', text)
+        if not found or not self._fits(bytes.fromhex(found[1].decode())):
+            return None
+        try:
+            return store.Parameters(**json.loads(text.partition(b"\n")[2].partition(b"\n")[0]))
+        except (TypeError, ValueError):
+            return replace(self._make_parameters(), store_id=found[1].decode())
+
+    def _parameters_of_nothing(self):
+        """A new identity, for a store that has no data yet. Raises CorruptStoreError where there is some."""
+        if any(len(found) >= PACK_HEADER for _, found in self._pack_heads()):
+            raise CorruptStoreError(
+                f"{os.path.join(self._path, store.NAME)} is damaged or missing and no pack says which store it was; "
+                "put back a copy of the file, or copy any other file of the store that is whole, and repair again"
+            )
+        if not store.looks_like_one(self._path):
+            raise CorruptStoreError(
+                f"{self._path} is not a store of Trove, or nothing of it is left; check the path"
+            )
+        return self._make_parameters()
+
+    def _mend_pack_headers(self, packs):
+        for number, found in self._pack_heads():
+            wanted = pack_header(number, packs.store_id, packs.parameters)
+            if len(found) < PACK_HEADER or found == wanted:
+                continue
+            file = pack_file(number)
+            if header_fits(found) and found[16:32] != packs.store_id:
+                self._quarantine.move("it is a pack of another store", file)
+                continue
+            self._quarantine.keep_range("the header of the pack was damaged", file, 0, PACK_HEADER)
+            self._quarantine.sync()
+            with open(packs.path(number), "r+b") as pack:
+                pack.write(wanted)
+                pack.flush()
+                os.fsync(pack.fileno())
+            self._done.append(f"wrote the header of {file} anew")
+
+    def _drop_damaged_snapshots(self):
+        for path in snapshots.found(self._path):
+            if not snapshots.whole(path):
+                self._move_snapshot(path, "the snapshot was damaged")
+
+    def _move_snapshot(self, path, what):
+        self._quarantine.move(what, f"snapshots/{path.name}")
+        sums = path.with_suffix(".xxh3")
+        if sums.exists():
+            sums.unlink()
+
+    # The index and the log.
+
+    def _repair_index(self, Packs packs, parameters, meter, scratch):
+        cdef State state = State(os.path.join(self._path, "state"))
+        cdef PackWriter writer = PackWriter(packs, state)
+        cdef Index index
+        cdef Log log
+        trusted = state.clean or (state.boot == this_boot() != UNKNOWN_BOOT)
+        acknowledged = state.get(STATE_SEQUENCE) if trusted else 0
+        log = Log(packs, 0, meter.move, True)
+        for number, error in log.unreadable:
+            self._done.append(f"left out {pack_file(number)}: {error}")
+        index = Index(os.path.join(scratch, "index"), bulk=BULK_BYTES)
+        reached = replay_chain(index, log, 0)
+        better, saved = self._best(log, reached, trusted, scratch)
+        last = max(log.highest, saved, acknowledged, state.get(STATE_BURNED) if trusted else 0)
+        broken = log.highest > reached or saved > reached or acknowledged > reached
+        holes = all_holes(log) if broken else holes_in_use(log, better or index)
+        for number, start, end in holes:
+            self._quarantine.keep_range("no whole record stands here", pack_file(number), start, end - start)
+        # Looked at before anything is written: a new pack may take the number of one that is missing.
+        self._packs_there = set(packs.numbers())
+        damaged = Chunks(better or index, packs, parameters).damaged(meter)
+        if broken:
+            self._name_lost_commits(log, saved, max(log.highest, acknowledged))
+            if better is not None:
+                # Room for all of it from the start: an amendment is one transaction.
+                index.close()
+                size = os.path.getsize(os.path.join(better.folder, "data.mdb"))
+                index = Index(index.folder, bulk=BULK_BYTES + 4 * size)
+            reached = last = self._amend(index, writer, state, reached, last + 1, better)
+        if damaged:
+            reached = last = self._drop_objects(index, writer, state, reached, last + 1, damaged)
+        self._void(packs, writer, log)
+        if better is not None:
+            better.close()
+        self._install(index, state, reached, last)
+
+    def _best(self, Log log, reached, trusted, scratch):
+        """Where the log breaks: the index that goes furthest beyond it, and how far; else ``None, reached``."""
+        best = (None, reached)
+        target = os.path.join(scratch, "live")
+        at, problems = examined_copy(os.path.join(self._path, "index"), target)
+        # After a power cut pages of the index can be of any age: it only counts where the log is worse.
+        if at is not None and at > reached and not problems and (trusted or log.highest > reached):
+            best = (opened_copy(target), at)
+            self._done.append(f"took what the log lacks after commit {reached} from the index")
+        for path in snapshots.found(self._path):
+            if int(path.stem) <= best[1]:
+                continue
+            folder = os.path.join(scratch, path.stem)
+            os.makedirs(folder)
+            shutil.copyfile(path, os.path.join(folder, "data.mdb"))
+            index = Index(folder, bulk=BULK_BYTES)
+            went = replay_chain(index, log, head(index))
+            if went > best[1]:
+                if best[0] is not None:
+                    best[0].close()
+                best = (index, went)
+                self._done.append(f"took what the log lacks after commit {reached} from the snapshot {path.name}")
+            else:
+                index.close()
+        return best
+
+    def _name_lost_commits(self, Log log, saved, last):
+        """Name what the commits after ``saved`` did that are there and can't be applied, and those that are not there."""
+        cdef Decoder decoder
+        there = set()
+        touched = {}
+        for sequence, entry in log.unchained():
+            if sequence <= saved:
+                continue
+            there.add(sequence)
+            decoder = Decoder(log.payload(entry))
+            for operation, name in operations_of(decoder):
+                touched[name] = (sequence, operation)
+        missing = [number for number in range(saved + 1, last + 1) if number not in there][:1000]
+        if missing:
+            self._lost.append(
+                Lost(f"commits are damaged or missing, and what they changed is not known: {spans(missing)}")
+            )
+        for name, (sequence, operation) in touched.items():
+            bucket, nul, key = name.partition(b"\0")
+            self._lost.append(
+                Lost(
+                    f"{operation} by commit {sequence}, which follows a damaged one; it is as it was before",
+                    bucket.decode("utf-8", "replace"),
+                    key.decode("utf-8", "replace") if nul else None,
+                )
+            )
+
+    def _amend(self, Index index, writer, State state, reached, number, better):
+        """Add the commits to the log that lead from ``reached`` to what was saved; the last one's number."""
+        amendment = new_amendment(index, writer, reached, number)
+        try:
+            if better is not None:
+                amendment.lead_to(better)
+            last = amendment.finish(lambda: self._prepare(state, reached))
+        except BaseException:
+            amendment.abandon()
+            raise
+        self._done.append(f"mended the log after commit {reached}")
+        return last
+
+    def _prepare(self, State state, reached):
+        """Before the log changes its course: nothing that follows the old one may be taken up again."""
+        for path in snapshots.found(self._path):
+            if int(path.stem) > reached:
+                self._move_snapshot(path, "the snapshot is of a part of the log that was replaced")
+        self._quarantine.sync()
+        state.mark(False, UNKNOWN_BOOT)
+
+    def _drop_objects(self, Index index, writer, State state, reached, number, damaged):
+        """Take the objects with damaged chunks out of the store, and keep their bytes; the number of the commit."""
+        leaving = list(objects_with(index, damaged))
+        self._salvage(index, writer.packs, leaving, damaged)
+        amendment = new_amendment(index, writer, reached, number)
+        try:
+            for place, _, hits in leaving:
+                amendment.delete(place)
+                pack, offset = hits[0]
+                bucket, _, key = place.partition(b"\0")
+                self._lost.append(
+                    Lost(
+                        f"its data is damaged: {pack_file(pack)} at {offset}: {damaged[pack, offset][2]}",
+                        bucket.decode("utf-8", "replace"),
+                        key.decode("utf-8", "replace"),
+                    )
+                )
+            number = amendment.finish(lambda: state.mark(False, UNKNOWN_BOOT))
+        except BaseException:
+            amendment.abandon()
+            raise
+        self._done.append(f"took damaged objects out of their buckets: {len(leaving)}")
+        return number
+
+    def _salvage(self, Index index, packs, leaving, damaged):
+        """Keep every byte of the objects that leave, each chunk once: their chunks end to end, and what is where."""
+        for (pack, offset), (_, length, what) in damaged.items():
+            if pack in self._packs_there:
+                self._quarantine.keep_range(f"a chunk is damaged: {what}", pack_file(pack), offset, length)
+        for pack in sorted({pack for pack, _ in damaged} - self._packs_there):
+            self._quarantine.entries.append(Quarantined("the pack is missing", pack_file(pack), 0, 0, ""))
+        places = {}
+        txn = index.begin()
+        try:
+            with (
+                open(self._quarantine.file("chunks"), "wb") as chunks,
+                open(self._quarantine.file("objects.jsonl"), "w", encoding="utf-8") as objects,
+            ):
+                for place, references, hits in leaving:
+                    body = bytes(row(txn, index.objects, place, "objects"))
+                    pieces = []
+                    for pack, offset, length in each_reference(references):
+                        if (pack, offset) not in places:
+                            places[pack, offset] = chunks.tell()
+                            there = pack in self._packs_there
+                            chunks.write(readable(packs, pack, offset, length) if there else bytes(length))
+                        pieces.append([places[pack, offset], length, (pack, offset) in hits])
+                    objects.write(json.dumps(described(place, body, pieces)) + "\n")
+                for file in (chunks, objects):
+                    file.flush()
+                    os.fsync(file.fileno())
+        finally:
+            index.end(txn)
+        self._quarantine.sync()
+
+    def _void(self, packs, writer, Log log):
+        """Make every hole a record that says so, in 32 bytes of it: from now on it can be hopped over."""
+        for number, start, end in all_holes(log):
+            if end - start < RECORD_HEADER:
+                continue
+            fd = os.open(packs.path(number), os.O_RDWR | os.O_CLOEXEC)
+            pack = Pack(number, packs.path(number), fd)
+            writer.take_back(pack, start, end - start)
+            os.fdatasync(fd)
+
+    def _install(self, Index index, State state, reached, last):
+        target = os.path.join(self._path, "index")
+        index.sync()
+        index.close()
+        shutil.rmtree(target, ignore_errors=True)
+        os.rename(index.folder, target)
+        sync_folder(self._path)
+        state.reset(reached)
+        state.set(STATE_BURNED, last)
+        state.mark(True, this_boot())
+        self._done.append(f"made the index anew, at commit {reached}")
+
+
+def header_fits(found):
+    """Whether a pack's header is what somebody wrote, of whatever format version."""
+    sealed = len(found) == PACK_HEADER and found.startswith(PACK_MAGIC)
+    return sealed and xxh3_64_intdigest(found[:-8]) == int.from_bytes(found[-8:], "little")
+
+
+def operations_of(Decoder decoder):
+    """What the payload of a commit changes: (what it did, a bucket's name or an object's place)."""
+    decoder.take(16)
+    count = decoder.u32()
+    decoder.take(4)
+    words = {
+        PUT_OBJECT: "a put", DELETE_OBJECT: "a delete", CREATE_BUCKET: "its creation", DELETE_BUCKET: "its deletion",
+    }
+    for _ in range(count):
+        operation = decoder.u8()
+        name = decoder.text()
+        if operation not in (DELETE_OBJECT, DELETE_BUCKET):
+            decoder.skip_text()
+        if operation in words:
+            yield words[operation], name
+
+
+def spans(numbers):
+    """Ascending numbers in words: ``'4, 7 to 9'``."""
+    parts = []
+    for number in numbers:
+        if parts and parts[-1][1] == number - 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in parts)
+
+
+def each_reference(bytes references):
+    """Where the chunks of an object stand: [(pack, offset, length)]."""
+    cdef Py_ssize_t i
+    cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(references)
+    found = []
+    for i in range(len(references) // REFERENCE):
+        reference = reference_at(p + i * REFERENCE)
+        found.append((reference.pack, reference.offset, reference.length))
+    return found
+
+
+def readable(packs, number, offset, length):
+    """The bytes of a pack as far as they can be read, zeros for the others."""
+    try:
+        return packs.open(number).read(length, offset)
+    except (CorruptStoreError, StorageIOError):
+        pass
+    try:
+        with open(packs.path(number), "rb") as file:
+            file.seek(offset)
+            return file.read(length).ljust(length, b"\0")
+    except OSError:
+        return bytes(length)
+
+
+def described(place, body, pieces):
+    """An object that left, for its line in the quarantine."""
+    bucket, _, key = place.partition(b"\0")
+    info = info_of_row(key.decode("utf-8", "replace"), body)
+    return {
+        "bucket": bucket.decode("utf-8", "replace"),
+        "key": info.key,
+        "size": info.size,
+        "etag": info.etag,
+        "content_type": info.content_type,
+        "metadata": dict(info.metadata),
+        "tags": dict(info.tags),
+        "last_modified": info.last_modified.isoformat(),
+        "chunks": pieces,
+    }

@@ -1,0 +1,141 @@
+"""Snapshots: copies of the index at one commit, from which a rebuild begins.
+
+``snapshots/<sequence>.mdb`` is a compacted copy made by LMDB, ``<sequence>.xxh3`` its XXH3-128. A snapshot
+counts once it was read back and its checksum is there; the two newest are kept, so that no single damaged
+file makes commits necessary that are gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import xxhash
+
+from trove.errors import StorageIOError, TroveError
+
+from .reports import Snapshot
+
+KEPT = 2
+_NAME = re.compile(r"[0-9]{20}\.mdb")
+_BLOCK = 1 << 20
+
+
+def found(store: str) -> list[Path]:
+    """The snapshots of a store, newest first, whole or not."""
+    folder = Path(store, "snapshots")
+    return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+
+
+def whole(path: Path) -> bool:
+    """Whether a snapshot is what was written."""
+    try:
+        return checksum(path) == path.with_suffix(".xxh3").read_text().strip()
+    except (OSError, ValueError):
+        return False
+
+
+def checksum(path: Path) -> str:
+    digest = xxhash.xxh3_128()
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def restore(store: str, index: str) -> int:
+    """Put the newest whole snapshot where an index is to be; its sequence, 0 when there is none."""
+    for path in found(store):
+        if whole(path):
+            os.makedirs(index, 0o700, exist_ok=True)
+            shutil.copyfile(path, Path(index, "data.mdb"))
+            return int(path.stem)
+    return 0
+
+
+def newest(store: str) -> int:
+    """The commit that the newest snapshot is at, whole or not; 0 when there is none."""
+    return max((int(path.stem) for path in found(store)), default=0)
+
+
+def take(
+    store: str, copy: Callable[[str], int], flush: Callable[[], None], wait: bool = True
+) -> Snapshot | None:
+    """Take a snapshot; ``None`` if another one is being taken and ``wait`` is False.
+
+    ``copy(folder)`` makes a copy of the index and gives the commit that it is at; ``flush()`` puts the log
+    on disk.
+    """
+    folder = os.path.join(store, "snapshots")
+    temporary = Path(folder, "new")
+    try:
+        with _alone(folder, wait) as alone:
+            if not alone:
+                return None
+            shutil.rmtree(temporary, ignore_errors=True)
+            try:
+                sequence = copy(str(temporary))
+                # A snapshot that outlives a power cut must not know of chunks that don't.
+                flush()
+                kept = _keep(store, sequence, temporary / "data.mdb")
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+            return Snapshot(sequence, kept.stat().st_size, str(kept))
+    except OSError as error:
+        if isinstance(error, TroveError):
+            raise
+        raise StorageIOError.of(error, f"taking a snapshot in {folder}") from error
+
+
+@contextlib.contextmanager
+def _alone(folder: str, wait: bool) -> Iterator[bool]:
+    """Whether nobody else takes a snapshot until the end of the block."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+        # Unlocked by hand: a child forked meanwhile may hold a copy of the descriptor.
+        fcntl.flock(fd, fcntl.LOCK_UN)
+    finally:
+        os.close(fd)
+
+
+def _keep(store: str, sequence: int, temporary: Path) -> Path:
+    """Make the copy at ``temporary`` the snapshot of ``sequence``, and drop those that are too old."""
+    target = Path(store, "snapshots", f"{sequence:020d}.mdb")
+    written = checksum(temporary)
+    _flush(temporary, forget=True)
+    if checksum(temporary) != written:
+        raise StorageIOError(
+            f"a snapshot in {target.parent} reads back otherwise than it was written; check the medium"
+        )
+    sums = target.with_suffix(".xxh3")
+    sums.write_text(written + "\n")
+    _flush(sums)
+    os.rename(temporary, target)
+    _flush(target.parent)
+    for old in [path for path in found(store) if whole(path)][KEPT:]:
+        for path in (old, old.with_suffix(".xxh3")):
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+    return target
+
+
+def _flush(path: Path, forget: bool = False) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+        if forget and hasattr(os, "posix_fadvise"):
+            # What is read next comes from the medium.
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(fd)

@@ -1,0 +1,36 @@
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+# The state file: one page that all processes map. Fields change only under the index's write lock,
+# `clean` and `boot` only under the gate lock. Offsets in bytes:
+cdef enum StateField:
+    STATE_MAGIC = 0        # 8 bytes
+    STATE_VERSION = 8      # u32
+    STATE_BOOT = 16        # 16 bytes: the boot that the store was opened in
+    STATE_CLEAN = 32       # u64: 1 when everything is on disk and nobody has it open
+    STATE_SEQUENCE = 40    # u64: the last commit that the index has
+    STATE_INFLIGHT = 48    # u64: the commit being written; the index may not have it yet
+    STATE_PACK = 56        # u64: where its record begins
+    STATE_OFFSET = 64      # u64
+    STATE_BURNED = 72      # u64: the last number that must not be used, its commit having failed
+    STATE_TAIL_PACK = 80   # u64: the pack that whoever closed the store last would have gone on with; 0 for none
+    STATE_TAIL = 88        # u64: and where
+    STATE_SLOTS = 128      # 120 x (pack u64, end u64, flushed u64): packs with bytes that may not be on disk
+    STATE_SLOT = 24
+    STATE_SLOT_COUNT = 120
+    STATE_SIZE = 4096
+
+
+cdef class State:
+    cdef readonly str path
+    cdef object _map
+    cdef volatile uint64_t *_words
+    cdef const uint8_t[::1] _view
+    cdef uint64_t get(self, StateField field) noexcept
+    cdef void set(self, StateField field, uint64_t value) noexcept
+    cdef void raise_to(self, StateField field, uint64_t value) noexcept
+    cdef void withdraw(self, uint64_t sequence) noexcept
+    cdef int announce(self, uint64_t sequence, uint32_t pack, uint64_t offset) noexcept
+    cdef bint note_written(self, uint32_t pack, uint64_t end) noexcept
+    cdef bint settled(self) noexcept
+    cdef bint note_extent(self, uint32_t pack, uint64_t start, uint64_t end) noexcept
+    cdef void note_flushed(self, uint32_t pack, uint64_t end) noexcept

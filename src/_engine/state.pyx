@@ -1,0 +1,186 @@
+# cython: language_level=3, cdivision=True
+"""State: what the processes that have a store open tell each other, and the next one after a crash.
+
+It is a hint that must never be wrong when it is there: whatever is missing or damaged in it reads as
+"not clean, of an unknown boot", and the index is rebuilt from the log.
+"""
+
+import mmap
+import os
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from trove.errors import StorageIOError
+
+cdef extern from * nogil:
+    int __ATOMIC_SEQ_CST
+    uint64_t __atomic_load_n(uint64_t *word, int order)
+    bint __atomic_compare_exchange_n(
+        uint64_t *word, uint64_t *expected, uint64_t desired, bint weak, int success, int failure
+    )
+
+MAGIC = b"TROVESTA"
+VERSION = 1
+UNKNOWN_BOOT = bytes(16)
+
+
+def this_boot():
+    """What tells this boot of the machine from others: 16 bytes; zeros where the system does not say."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return bytes.fromhex(file.read().strip().replace("-", ""))
+    except (OSError, ValueError):
+        return UNKNOWN_BOOT
+
+
+cdef class State:
+    def __init__(self, str path):
+        self.path = path
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                # Allocated, not just long: a store to a hole of a mapping would need space that may lack.
+                os.posix_fallocate(fd, 0, STATE_SIZE)
+                os.ftruncate(fd, STATE_SIZE)
+                self._map = mmap.mmap(fd, STATE_SIZE)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise StorageIOError.of(error, f"opening {path}") from error
+        self._view = self._map
+        self._words = <volatile uint64_t *>&self._view[0]
+        if self._map[0:8] != MAGIC or self._map[8:12] != VERSION.to_bytes(4, "little"):
+            self._map[0:STATE_SIZE] = bytes(STATE_SIZE)
+            self._map[0:12] = MAGIC + VERSION.to_bytes(4, "little")
+
+    cdef uint64_t get(self, StateField field) noexcept:
+        return self._words[<int>field >> 3]
+
+    cdef void set(self, StateField field, uint64_t value) noexcept:
+        self._words[<int>field >> 3] = value
+
+    cdef void raise_to(self, StateField field, uint64_t value) noexcept:
+        """Set a field that only ever grows. Without the lock, too: who is late never takes it back."""
+        cdef uint64_t *word = <uint64_t *>self._words + (<int>field >> 3)
+        cdef uint64_t found = __atomic_load_n(word, __ATOMIC_SEQ_CST)
+        while found < value:
+            if __atomic_compare_exchange_n(word, &found, value, False, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST):
+                break
+
+    cdef void withdraw(self, uint64_t sequence) noexcept:
+        """Nothing is in flight any more, if ``sequence`` was."""
+        cdef uint64_t *word = <uint64_t *>self._words + (<int>STATE_INFLIGHT >> 3)
+        __atomic_compare_exchange_n(word, &sequence, 0, False, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
+
+    @property
+    def boot(self):
+        return self._map[STATE_BOOT : STATE_BOOT + 16]
+
+    @property
+    def clean(self):
+        return self.get(STATE_CLEAN) == 1
+
+    @property
+    def sequence(self):
+        return self.get(STATE_SEQUENCE)
+
+    @sequence.setter
+    def sequence(self, value):
+        self.set(STATE_SEQUENCE, value)
+
+    @property
+    def inflight(self):
+        """The commit being written and where its record begins: (sequence, pack, offset)."""
+        return self.get(STATE_INFLIGHT), self.get(STATE_PACK), self.get(STATE_OFFSET)
+
+    @property
+    def tail(self):
+        """The pack that can be gone on with, and where in it: (number, offset)."""
+        return self.get(STATE_TAIL_PACK), self.get(STATE_TAIL)
+
+    @tail.setter
+    def tail(self, place):
+        self.set(STATE_TAIL_PACK, place[0])
+        self.set(STATE_TAIL, place[1])
+
+    def mark(self, bint clean, bytes boot):
+        """Say whether the store is clean, durably."""
+        self._map[STATE_BOOT : STATE_BOOT + 16] = boot
+        self.set(STATE_CLEAN, 1 if clean else 0)
+        try:
+            self._map.flush()
+        except OSError as error:
+            raise StorageIOError.of(error, f"flushing {self.path}") from error
+
+    def reset(self, sequence):
+        """Begin anew after a rebuild: the index is at ``sequence``, nothing is in flight."""
+        self.set(STATE_INFLIGHT, 0)
+        self.set(STATE_SEQUENCE, sequence)
+        self._map[STATE_SLOTS:STATE_SIZE] = bytes(STATE_SIZE - STATE_SLOTS)
+
+    cdef int announce(self, uint64_t sequence, uint32_t pack, uint64_t offset) noexcept:
+        """Say where the record of ``sequence`` is about to be. The number goes last: it publishes the rest."""
+        self.set(STATE_INFLIGHT, 0)
+        self.set(STATE_PACK, pack)
+        self.set(STATE_OFFSET, offset)
+        self.set(STATE_INFLIGHT, sequence)
+        return 0
+
+    cdef bint note_written(self, uint32_t pack, uint64_t end) noexcept:
+        """Note that ``pack`` holds bytes up to ``end``; False when there is no slot left for it."""
+        cdef Py_ssize_t i, free = -1
+        cdef volatile uint64_t *slot
+        for i in range(STATE_SLOT_COUNT):
+            slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
+            if slot[0] == pack:
+                slot[1] = max(slot[1], end)
+                return True
+            if free < 0 and slot[1] == slot[2]:
+                free = i
+        if free < 0:
+            return False
+        slot = self._words + (STATE_SLOTS + free * STATE_SLOT) // 8
+        slot[0], slot[1], slot[2] = pack, end, 0
+        return True
+
+    cdef bint note_extent(self, uint32_t pack, uint64_t start, uint64_t end) noexcept:
+        """Note that ``pack`` got bytes from ``start`` to ``end``, maybe after others behind them were flushed."""
+        cdef Py_ssize_t i
+        cdef volatile uint64_t *slot
+        if not self.note_written(pack, end):
+            return False
+        for i in range(STATE_SLOT_COUNT):
+            slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
+            if slot[0] == pack:
+                slot[2] = min(slot[2], start)
+        return True
+
+    cdef void note_flushed(self, uint32_t pack, uint64_t end) noexcept:
+        """Note that the first ``end`` bytes of ``pack`` are on disk."""
+        cdef Py_ssize_t i
+        cdef volatile uint64_t *slot
+        for i in range(STATE_SLOT_COUNT):
+            slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
+            if slot[0] == pack:
+                slot[2] = max(slot[2], min(end, slot[1]))
+
+    cdef bint settled(self) noexcept:
+        """Whether all that was ever written is on disk."""
+        cdef Py_ssize_t i
+        cdef volatile uint64_t *slot
+        for i in range(STATE_SLOT_COUNT):
+            slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
+            if slot[0] and slot[1] > slot[2]:
+                return False
+        return True
+
+    def unflushed(self):
+        """The packs that hold bytes which may not be on disk: [(pack, end)]."""
+        cdef Py_ssize_t i
+        cdef volatile uint64_t *slot
+        pending = []
+        for i in range(STATE_SLOT_COUNT):
+            slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
+            if slot[0] and slot[1] > slot[2]:
+                pending.append((slot[0], slot[1]))
+        return pending

@@ -1,0 +1,46 @@
+# cython: language_level=3
+"""Stats: what a store holds and the space that it takes."""
+
+import os
+
+import lmdb
+
+from trove.errors import StorageIOError
+
+from .codec cimport SEAL
+from .core cimport Core
+from .index cimport Index
+from . import snapshots
+from .core import head_of
+from .index import index_error
+from .reports import Stats
+
+
+def stats(Core core):
+    """See the driver's ``stats``."""
+    cdef Index index = core.index
+    try:
+        packs = [os.path.getsize(core.packs.path(number)) for number in core.packs.numbers()]
+        copies = [path.stat().st_size for path in snapshots.found(core.path)]
+        index_bytes = os.path.getsize(os.path.join(index.folder, "data.mdb"))
+    except OSError as error:
+        raise StorageIOError.of(error, f"looking at the files of {core.path}") from error
+    txn = index.begin()
+    try:
+        live = sum(int.from_bytes(value[SEAL : SEAL + 8], "little") for _, value in txn.cursor(index.packs))
+        return Stats(
+            buckets=txn.stat(index.buckets)["entries"],
+            objects=txn.stat(index.objects)["entries"],
+            chunks=txn.stat(index.chunks)["entries"],
+            live_bytes=live,
+            packs=len(packs),
+            pack_bytes=sum(packs),
+            index_bytes=index_bytes,
+            snapshots=len(copies),
+            snapshot_bytes=sum(copies),
+            sequence=head_of(index, txn),
+        )
+    except lmdb.Error as error:
+        raise index_error(error, f"reading the index in {index.folder}") from error
+    finally:
+        index.end(txn)

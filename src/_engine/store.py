@@ -1,0 +1,150 @@
+"""The STORE file: what a store is, written once when it is made.
+
+Three lines of text: a title with the format version, the parameters as JSON, and the XXH3-128 of the two
+lines before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import struct
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from xxhash import xxh3_128_hexdigest
+
+from trove.errors import CorruptStoreError, InvalidDSNError, StorageIOError
+
+FORMAT = 1
+NAME = "STORE"
+HASHES = ("xxh3", "blake3")
+_PACKED = struct.Struct("<IIIBBxx")
+_FILES = ("LOCK", "reserve", "state", NAME, NAME + ".new")
+_FOLDERS = ("index", "index.new", "packs", "quarantine", "snapshots")
+_NAMES = frozenset(_FILES + _FOLDERS)
+_TITLE = re.compile(r"trove store ([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What was chosen when the store was made and can't change: sizes in bytes."""
+
+    store_id: str
+    hash: str
+    chunk_minimum: int
+    chunk_normal: int
+    chunk_maximum: int
+    chunk_level: int
+
+    def packed(self) -> bytes:
+        """The chunking and the hash in 16 bytes, as the header of every pack repeats them."""
+        return _PACKED.pack(
+            self.chunk_minimum,
+            self.chunk_normal,
+            self.chunk_maximum,
+            self.chunk_level,
+            HASHES.index(self.hash),
+        )
+
+    @classmethod
+    def unpacked(cls, store_id: bytes, packed: bytes) -> Parameters:
+        minimum, normal, maximum, level, hash_number = _PACKED.unpack(packed)
+        return cls(store_id.hex(), HASHES[hash_number], minimum, normal, maximum, level)
+
+
+def new_store_id() -> str:
+    return secrets.token_hex(16)
+
+
+def write(folder: str, parameters: Parameters) -> None:
+    """Make the STORE file, whole and durable or not at all."""
+    text = f"trove store {FORMAT}\n{json.dumps(asdict(parameters), sort_keys=True)}\n"
+    text += xxh3_128_hexdigest(text.encode()) + "\n"
+    target = Path(folder, NAME)
+    temporary = target.with_name(NAME + ".new")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, target)
+    except OSError as error:
+        raise StorageIOError.of(error, f"writing {target}") from error
+
+
+def read(folder: str) -> Parameters | None:
+    """The parameters of the store in ``folder``, ``None`` when there is no STORE file.
+
+    Raises CorruptStoreError for a damaged file and for a format that this version does not know.
+    """
+    path = Path(folder, NAME)
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageIOError.of(error, f"reading {path}") from error
+    title, _, rest = raw.partition(b"\n")
+    version = _format_of(title)
+    if version > FORMAT:
+        raise CorruptStoreError(
+            f"{path} has the format {version} and this Trove knows {FORMAT}: a newer one made it; "
+            "update Trove"
+        )
+    body, _, checksum = rest.partition(b"\n")
+    if not version or checksum.strip() != xxh3_128_hexdigest(title + b"\n" + body + b"\n").encode():
+        raise CorruptStoreError(
+            f"{path} is damaged, or of another program; put back a copy of it, or run `trove repair`"
+        )
+    try:
+        return Parameters(**json.loads(body))
+    except (TypeError, ValueError) as error:
+        raise CorruptStoreError(f"{path} lacks parameters of a store; update Trove") from error
+
+
+def _format_of(title: bytes) -> int:
+    """The format version that the title of a STORE file says; 0 when it is none."""
+    match = _TITLE.fullmatch(title.decode("ascii", "replace"))
+    return int(match[1][:9]) if match else 0
+
+
+def made_by_newer(folder: str) -> bool:
+    """Whether the STORE file is of a format that this version does not know."""
+    try:
+        title, _, rest = Path(folder, NAME).read_bytes().partition(b"\n")
+    except OSError:
+        return False
+    # Unless it is just the number that is damaged: then the checksum fits with the right one.
+    body, _, checksum = rest.partition(b"\n")
+    ours = f"trove store {FORMAT}\n".encode() + body + b"\n"
+    return _format_of(title) > FORMAT and checksum.strip() != xxh3_128_hexdigest(ours).encode()
+
+
+def looks_like_one(folder: str) -> bool:
+    """Whether a folder without a readable STORE file was a store: nothing but a store's files are there."""
+    names = set(os.listdir(folder))
+    if not names or names - _NAMES:
+        return False
+    try:
+        return Path(folder, NAME).read_bytes()[:6] == b"trove " or "LOCK" in names
+    except FileNotFoundError:
+        return "packs" in names
+
+
+def check_empty(folder: str) -> None:
+    """Raise unless a store can be made in ``folder``: nothing of anybody's may be there yet."""
+    names = set(os.listdir(folder))
+    if "packs" in names and os.listdir(Path(folder, "packs")):
+        raise CorruptStoreError(
+            f"{Path(folder, NAME)} is missing and packs of a store are there; put the file back, or run "
+            "`trove repair`"
+        )
+    others = names - {"packs", "index", "snapshots", "LOCK", "state", "reserve", NAME + ".new"}
+    if others:
+        raise InvalidDSNError(
+            f"{folder} holds other things than a store ({', '.join(sorted(others)[:3])}); "
+            "name a new or empty folder"
+        )

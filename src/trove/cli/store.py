@@ -1,0 +1,170 @@
+"""`verify`, `repair`, `snapshot` and `stats`: the housekeeping of stores whose driver has one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+
+import click
+
+from ..driver import lookup, parse_dsn
+from ..errors import UnknownDriverError, UnsupportedOptionError
+from . import output
+from .failure import Exit
+from .location import Location, Stores, pass_stores, whole_store
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trove._engine.reports import RepairReport, Snapshot, Stats, VerifyReport
+
+    from ..driver import Driver
+
+
+class Kept(Protocol):
+    """What a driver has that keeps house; ``trove.drivers.engine`` documents it."""
+
+    def stats(self) -> Stats: ...
+    def snapshot(self) -> Snapshot: ...
+    def verify(self, *, progress: Callable[[int, int], None] | None = None) -> VerifyReport: ...
+    def repair(
+        self, dsn: str | None = None, *, progress: Callable[[int, int], None] | None = None
+    ) -> RepairReport: ...
+
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _store_verb(command: _Command) -> _Command:
+    """The arguments that these verbs share."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+    dsn = click.argument("location", metavar="[DSN]", required=False, callback=whole_store)
+    return dsn(as_json(command))
+
+
+def _keeping(driver: Driver, verb: str) -> Kept:
+    """``driver``, if it has ``verb``."""
+    if not callable(getattr(driver, verb, None)):
+        raise UnsupportedOptionError(
+            f"driver {driver.name!r} has no {verb}; it is for embedded stores, trove:///path: "
+            "'trove drivers' shows what is there"
+        )
+    return cast("Kept", driver)
+
+
+def _unopened(location: Location, verb: str) -> Kept:
+    """The driver of a location that may not open."""
+    scheme = parse_dsn(location.dsn).scheme
+    factory = lookup(scheme)
+    if factory is None:
+        raise UnknownDriverError(
+            f"no driver is registered for {scheme}://; 'trove drivers' lists those that are"
+        )
+    return _keeping(factory(), verb)
+
+
+@contextmanager
+def _shown(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress callback that moves a bar."""
+    with Progress(title) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.reached(done, total)
+
+        yield progress
+
+
+@click.command()
+@_store_verb
+@pass_stores
+def verify(stores: Stores, location: Location, as_json: bool) -> int:
+    """Check that a store is whole.
+
+    Everything is looked at: index, log, references, and every byte of data. Others may use the store
+    meanwhile. Exit code 5 says that something is damaged; 'trove repair' saves what can be saved.
+    Without a DSN, TROVE_DSN names the store.
+    """
+    driver = _keeping(stores.driver(location), "verify")
+    with _shown("verify") as progress:
+        report = driver.verify(progress=progress)
+    if as_json:
+        output.json_line({"ok": report.ok, "problems": [asdict(problem) for problem in report.problems]})
+    else:
+        for problem in report.problems:
+            output.line(output.name(str(problem)))
+        output.line("the store is whole" if report.ok else output.counted(len(report.problems), "problem"))
+    return Exit.OK if report.ok else Exit.STORAGE
+
+
+@click.command()
+@_store_verb
+def repair(location: Location, as_json: bool) -> int:
+    """Make a damaged store usable again.
+
+    Nobody else may have it open. The index is made anew from the log. Objects whose data is damaged leave
+    their bucket and are named, and whatever was damaged is kept in the store's folder 'quarantine'.
+    Exit code 0 says that the store is usable again, whatever was lost. Without a DSN, TROVE_DSN names
+    the store.
+    """
+    driver = _unopened(location, "repair")
+    with _shown("repair") as progress:
+        report = driver.repair(location.dsn, progress=progress)
+    if as_json:
+        output.json_line(asdict(report))
+    else:
+        for done in report.done:
+            output.line(done)
+        for kept in report.quarantined:
+            where = f"; kept as {kept.kept}" if kept.kept else ""
+            output.line(
+                f"quarantined: {kept.file}, {kept.length} bytes from {kept.offset} on: {kept.what}{where}"
+            )
+        for lost in report.lost:
+            name = "" if lost.bucket is None else f"{lost.bucket}/{lost.key or ''}: "
+            output.line(output.name(f"lost: {name}{lost.why}"))
+        output.line("nothing was lost" if not report.lost else "the rest of the store is usable again")
+    return Exit.OK if report.ok else Exit.STORAGE
+
+
+@click.command()
+@_store_verb
+@pass_stores
+def snapshot(stores: Stores, location: Location, as_json: bool) -> None:
+    """Take a snapshot of a store's index.
+
+    A rebuild of the index begins with the newest one. They are taken in the background too, when a
+    rebuild would take more than a few seconds. Without a DSN, TROVE_DSN names the store.
+    """
+    taken = _keeping(stores.driver(location), "snapshot").snapshot()
+    if as_json:
+        output.json_line(asdict(taken))
+    else:
+        output.line(f"snapshot at commit {taken.sequence}, {output.size(taken.size)}")
+
+
+@click.command()
+@_store_verb
+@pass_stores
+def stats(stores: Stores, location: Location, as_json: bool) -> None:
+    """Show what a store holds and the space that it takes.
+
+    Without a DSN, TROVE_DSN names the store.
+    """
+    found = _keeping(stores.driver(location), "stats").stats()
+    if as_json:
+        output.json_line(asdict(found))
+        return
+    output.table(
+        [
+            ("buckets", f"{found.buckets:,}", ""),
+            ("objects", f"{found.objects:,}", ""),
+            ("chunks", f"{found.chunks:,}", f"{output.size(found.live_bytes)} live"),
+            ("packs", f"{found.packs:,}", output.size(found.pack_bytes)),
+            ("index", f"at commit {found.sequence:,}", output.size(found.index_bytes)),
+            ("snapshots", f"{found.snapshots:,}", output.size(found.snapshot_bytes)),
+        ],
+        right=(1, 2),
+    )

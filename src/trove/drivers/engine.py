@@ -1,0 +1,119 @@
+"""EngineDriver: the embedded store, ``trove:///path``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Unpack
+
+from trove._engine.batch import Batch
+from trove._engine.engine import Engine, folder_and_settings, parameters_maker
+from trove._engine.repair import repair
+from trove._engine.reports import Progress, RepairReport, Snapshot, Stats, VerifyReport
+from trove._engine.stats import stats
+from trove._engine.verify import verify
+
+from ..driver import Data, ObjectInfo, PutOptions, RangeDriver, ServerCopyDriver
+from ..errors import DriverClosedError, UnsupportedOptionError
+
+
+class EngineDriver(Engine, RangeDriver, ServerCopyDriver):
+    """A store in a folder: ``trove:///absolute/path`` or ``trove://./relative``, made when it is not there.
+
+    Settings, in the DSN or as options of ``open``:
+
+    - ``durability``: ``full`` (the default) flushes every write to the disk before it returns,
+      ``relaxed`` about once a second; either way no write is lost when a process dies;
+    - ``verify``: chunks are held against their ids the ``first`` time this process reads them (the
+      default), ``always`` or ``never``;
+    - ``mode``: ``rw`` (the default), or ``r``, which writes nothing;
+    - for a new store: ``chunk_size``, the average in bytes, and ``hash``, ``xxh3`` or ``blake3``.
+
+    Any number of threads and processes may have a store open at once, and a fork may use it on. Its
+    readers have ``view()`` too: the range as read-only memory, without a copy where it is contiguous.
+    """
+
+    def open(self, dsn: str, **options: str) -> None:
+        super().open(dsn, **options)
+        self._opened_as: tuple[str, dict[str, Any]] = dsn, options
+
+    def batch(self) -> Batch:
+        """Several puts, copies and deletes in one atomic commit, at the end of a ``with`` block."""
+        return Batch(self)
+
+    def put_many(
+        self,
+        bucket: str,
+        items: Mapping[str, Data] | Iterable[tuple[str, Data]],
+        **options: Unpack[PutOptions],
+    ) -> list[ObjectInfo]:
+        """Put all of ``items``, pairs of key and data, in one atomic commit; their infos, in order."""
+        with self.batch() as batch:
+            for key, data in items.items() if isinstance(items, Mapping) else items:
+                batch.put(bucket, key, data, **options)
+        return [info for info in batch.results if info is not None]
+
+    # Housekeeping.
+
+    def stats(self) -> Stats:
+        """What the store holds and the space that it takes."""
+        return stats(self.opened())
+
+    def snapshot(self) -> Snapshot:
+        """Copy the index as it is now: a rebuild begins with the newest copy, and reads only what came after.
+
+        Snapshots are taken in the background too, when a rebuild would take more than a few seconds; writers
+        go on meanwhile. Raises StorageFullError when there is no room for it.
+        """
+        core = self.opened()
+        if core.readonly:
+            raise UnsupportedOptionError(
+                "the store was opened with mode=r, which writes nothing; open it with mode=rw for a snapshot"
+            )
+        return core.snapshot()
+
+    def verify(self, *, progress: Progress | None = None) -> VerifyReport:
+        """Whether the store is whole, down to the last byte that something refers to.
+
+        Every row of the index, every reference and count, the index against the log, every chunk's bytes
+        against its id, the snapshots and the STORE file. Writers go on meanwhile: what is looked at is the
+        store as it was at one commit. It takes the space of two indexes in the folder for temporary files,
+        and nothing of the store is changed. ``progress(done, total)`` is called in bytes of work.
+        """
+        return verify(self.opened(), progress)
+
+    def repair(self, dsn: str | None = None, *, progress: Progress | None = None) -> RepairReport:
+        """Make the store usable again, and say what could not be saved.
+
+        With ``dsn``, on a driver that is not open: for a store that ``open`` refuses. Without one, the store
+        is closed for it and opened again. Nobody else may have it open. The index is made anew from the
+        log; objects whose data is damaged leave their bucket, and whatever was damaged is kept in the
+        store's folder ``quarantine``. ``progress(done, total)`` is called in bytes of work.
+
+        Raises CorruptStoreError when nothing can be repaired: for a folder that is no store, a store that a
+        newer Trove made, or one of which no file says any more which it was.
+        """
+        if dsn is None:
+            self.opened()
+            dsn, options = self._opened_as
+            path, settings = _to_repair(dsn, options)
+            self.close()
+            try:
+                return repair(path, parameters_maker(settings), progress)
+            finally:
+                self.open(dsn, **options)
+        path, settings = _to_repair(dsn, {})
+        try:
+            self.opened()
+        except DriverClosedError:
+            return repair(path, parameters_maker(settings), progress)
+        raise UnsupportedOptionError(
+            "repair(dsn) is for a driver that is not open; close() it first, or leave dsn out"
+        )
+
+
+def _to_repair(dsn: str, options: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """The folder of the store and its settings, which must allow a repair."""
+    path, settings = folder_and_settings(dsn, options)
+    if settings.get("mode") == "r":
+        raise UnsupportedOptionError("mode=r writes nothing; repair the store without it")
+    return path, settings

@@ -1,0 +1,169 @@
+"""The rows of a store's index, read without the engine, and what must be true of them.
+
+The layouts are written down here a second time on purpose: a decoder of the engine's own would follow any
+change of the format without a word.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import struct
+from collections import Counter
+from pathlib import Path
+
+import lmdb
+import xxhash
+
+import trove
+
+TABLES = ("buckets", "objects", "lists", "list_uses", "chunks", "packs", "meta")
+INLINE, CHUNKS, LIST = range(3)
+REFERENCE = struct.Struct("<16sIIQ")  # id, length and salt, pack, offset
+CHUNK = struct.Struct("<IIQQ")  # pack, length, offset, references
+WORD = (1 << 64) - 1
+
+Rows = dict[str, dict[bytes, bytes]]
+
+
+def seed_of(key: bytes) -> int:
+    seed = 0xCBF29CE484222325
+    for byte in key:
+        seed = ((seed ^ byte) * 0x100000001B3) & WORD
+    return seed
+
+
+def rows_of(store: Path | str, scratch: Path) -> Rows:
+    """All rows of all tables, their seals checked and taken off. The store is closed, or nobody writes."""
+    copy = scratch / "index-copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir(parents=True)
+    shutil.copyfile(Path(store, "index", "data.mdb"), copy / "data.mdb")
+    size = (copy / "data.mdb").stat().st_size
+    rows: Rows = {}
+    env = lmdb.open(
+        str(copy),
+        map_size=size,
+        readonly=True,
+        lock=False,
+        max_dbs=len(TABLES) + 8,
+        lib_version=1,
+        create=False,
+    )
+    try:
+        with env.begin() as txn:
+            names = {bytes(name).decode().rstrip("\0") for name, _ in txn.cursor()}
+            assert names == set(TABLES), f"other tables than are known: {sorted(names ^ set(TABLES))}"
+        for table in TABLES:
+            with env.begin(db=env.open_db(table.encode(), create=False)) as txn:
+                rows[table] = {}
+                for key, value in txn.cursor():
+                    seal, body = value[:8], value[8:]
+                    assert int.from_bytes(seal, "little") == xxhash.xxh3_64_intdigest(body, seed_of(key)), (
+                        f"the seal of a row of {table} does not fit: {key!r}"
+                    )
+                    rows[table][key] = body
+    finally:
+        env.close()
+        shutil.rmtree(copy)
+    return rows
+
+
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at += 1
+        if byte < 0x80:
+            return value, at
+        shift += 7
+
+
+def content_at(row: bytes) -> int:
+    at = 34 + (8 if row[1] & 1 else 0)
+    for _ in range(3):
+        length, at = varint(row, at)
+        at += length
+    for _ in range(2):
+        count, at = varint(row, at)
+        for _ in range(2 * count):
+            length, at = varint(row, at)
+            at += length
+    return at
+
+
+def references(raw: bytes) -> list[tuple[bytes, int, int, int]]:
+    """(key in the table of chunks, length, pack, offset) of references that stand end to end."""
+    found = []
+    for digest, packed, pack, offset in REFERENCE.iter_unpack(raw):
+        found.append((digest + bytes([packed >> 24]), packed & 0xFFFFFF, pack, offset))
+    return found
+
+
+def check_counts(rows: Rows) -> None:
+    """Recount every reference from objects and lists, and the live bytes of packs from the chunks."""
+    uses: Counter[bytes] = Counter()
+    chunks: Counter[bytes] = Counter()
+    where = {}
+    for place, row in rows["objects"].items():
+        at = content_at(row)
+        size = int.from_bytes(row[2:10], "little")
+        held: list[tuple[bytes, int, int, int]] = []
+        if row[0] == INLINE:
+            assert len(row) - at == size, place
+            continue
+        if row[0] == LIST:
+            list_id = row[at : at + 12]
+            uses[list_id] += 1
+            held = references(rows["lists"][list_id])
+        else:
+            assert row[0] == CHUNKS, place
+            count, at = varint(row, at)
+            held = references(row[at : at + count * REFERENCE.size])
+            assert len(held) == count, place
+            for key, length, pack, offset in held:
+                chunks[key] += 1
+                where[key] = (pack, length, offset)
+        assert sum(length for _, length, _, _ in held) == size, place
+    for list_id, raw in rows["lists"].items():
+        for key, length, pack, offset in references(raw):
+            chunks[key] += 1
+            where[key] = (pack, length, offset)
+        assert list_id in uses, "a list that no object uses"
+    assert {key: int.from_bytes(count, "little") for key, count in rows["list_uses"].items()} == dict(uses)
+    counted = {key: CHUNK.unpack(body)[3] for key, body in rows["chunks"].items()}
+    assert counted == dict(chunks)
+    live: Counter[bytes] = Counter()
+    for key, body in rows["chunks"].items():
+        pack, length, offset, _ = CHUNK.unpack(body)
+        assert where[key] == (pack, length, offset)
+        live[pack.to_bytes(4, "big")] += length
+    for number, body in rows["packs"].items():
+        assert int.from_bytes(body[:8], "little") == live[number], f"live bytes of pack {number.hex()}"
+    assert set(live) <= set(rows["packs"])
+
+
+def rebuilt_rows(store: Path | str, scratch: Path) -> Rows:
+    """The rows that the log alone gives: of a copy of the store that has its STORE file and its packs."""
+    copy = scratch / "log-copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir(parents=True)
+    shutil.copyfile(Path(store, "STORE"), copy / "STORE")
+    shutil.copytree(Path(store, "packs"), copy / "packs")
+    with contextlib.closing(trove.open(f"trove://{copy}")):
+        pass
+    rows = rows_of(copy, scratch)
+    shutil.rmtree(copy)
+    return rows
+
+
+def check_store(store: Path | str, scratch: Path) -> Rows:
+    """The index of a closed store is right in itself, and is what its log gives."""
+    rows = rows_of(store, scratch)
+    check_counts(rows)
+    again = rebuilt_rows(store, scratch)
+    for table in TABLES:
+        assert again[table].keys() == rows[table].keys(), f"rebuilt, {table} has other keys"
+        assert again[table] == rows[table], f"rebuilt, {table} has other rows"
+    return rows
