@@ -32,7 +32,7 @@ setup(
                 [source],
                 # The modules know each other's structures: when one changes its own, all are built again.
                 depends=shared,
-                extra_compile_args=["-std=c11", "-O3", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+                extra_compile_args=["-std=c11", "-O2", "-g0", "-Wall", "-Wextra", "-Wno-unused-parameter"],
             )
             for source in sources
         ],
