@@ -32,6 +32,7 @@ from .index cimport Index, row
 from . import reserve
 from .index import index_error
 from . import snapshots
+from .heal import write_again
 from .scan import record_at
 from .info cimport now_us
 from .pack cimport Pack, Packs, PackWriter
@@ -45,6 +46,7 @@ cdef extern from "<pthread.h>" nogil:
 
 RESERVE_EVERY = 64  # commits between two tries to set space aside again
 FLUSH_SECONDS = 1.0  # how long relaxed writes stay unflushed, about
+LONGEST_PAUSE = 60.0  # seconds between two tries on a disk that fails
 
 # A snapshot is taken when this much came since the last one: a rebuild makes 150,000 to 200,000 changes a
 # second, so it takes about three seconds then. A large index is not copied for the sake of a little log.
@@ -301,11 +303,16 @@ cdef class Core:
             # The number is burned: a record of it may be on disk, and must never be taken for another's.
             self.state.raise_to(STATE_BURNED, sequence)
             self.state.withdraw(sequence)
-            txn.abort()
             if pack is not None:
+                # In the log, and in case the log can't be written, beside it: it must not come back in a rebuild.
+                self.state.declare_raised(self.state.get(STATE_SEQUENCE), sequence)
                 if not isinstance(error, lmdb.Error):
                     self.writer.retire()
-                self.writer.take_back(pack, offset, record.size)
+                try:
+                    self.writer.take_back(pack, offset, record.size)
+                except StorageIOError:
+                    pass  # what went wrong first is what the caller hears
+            txn.abort()
             raise
         # The lock is gone with the transaction: others may have committed more by now.
         self.state.raise_to(STATE_SEQUENCE, sequence)
@@ -358,16 +365,20 @@ cdef class Core:
         """Put every byte that any process appended on disk. Called inside the write transaction."""
         cdef Pack pack
         cdef int failed
-        for number, end in self.state.unflushed():
+        for number, start, end, failed_before in self.state.unflushed():
             pack = self.packs.open_pack(number)
+            if failed_before:
+                # The system may have dropped the bytes and would call the next flush a success.
+                write_again(self, pack, start, end)
             with nogil:
                 failed = fdatasync(pack.fd)
                 while failed and errno == EINTR:
                     failed = fdatasync(pack.fd)
             if failed:
                 cause = OSError(errno, os.strerror(errno))
-                # Never again: the kernel may have dropped the bytes and would report success.
-                self.writer.retire()
+                self.state.note_failed(number)
+                if self.writer is not None:
+                    self.writer.retire()
                 raise StorageIOError.of(cause, f"flushing {pack.path}") from cause
             self.state.note_flushed(number, end)
         return 0
@@ -474,14 +485,17 @@ def head_of(Index index, txn):
 
 
 def _flush_regularly(core_of, wake):
-    """Flush about once a second for as long as there is something to flush."""
-    while not wake.wait(FLUSH_SECONDS):
+    """Flush about once a second what there is to flush; after a failure, less and less often."""
+    pause = FLUSH_SECONDS
+    while not wake.wait(pause):
         core = core_of()
         if core is None or core.forks != forks_so_far():
             return
         if core.state.unflushed():
             try:
                 core.flush_now()
+                pause = FLUSH_SECONDS
             except TroveError:
-                return  # the next durable write or close meets the same failure and reports it
+                # The next durable write, or close, meets the same failure and reports it.
+                pause = min(2 * pause, LONGEST_PAUSE)
         del core

@@ -266,7 +266,7 @@ cdef class Engine:
         """Raise BucketNotFoundError before data is read that could not be kept."""
         txn = core.index.begin()
         try:
-            if txn.get(name, None, core.index.buckets) is None:
+            if row(txn, core.index.buckets, name, "buckets") is None:
                 raise BucketNotFoundError.of(bucket)
         finally:
             core.index.end(txn)
@@ -467,6 +467,8 @@ cdef class Engine:
                     buckets.append(BucketInfo(name.decode(), _EPOCH + timedelta(microseconds=created)))
                     found = walk.next()
             return buckets
+        except lmdb.Error as error:
+            raise index_error(error, f"reading the index in {core.index.folder}") from error
         finally:
             core.index.end(txn)
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 
 import lmdb
 
-from trove.errors import CorruptStoreError, DriverClosedError, StorageIOError
+from trove.errors import CorruptStoreError, DriverClosedError, StorageFullError, StorageIOError
 
 from .codec cimport unsealed
 
@@ -32,19 +32,38 @@ TABLES = ("buckets", "objects", "lists", "list_uses", "chunks", "packs", "meta")
 LIB_VERSION = 1  # LMDB 1.0's file format takes the 1,280 bytes of our longest keys
 
 
+# What LMDB says of a file that is not what it left there.
+_DAMAGE = (
+    lmdb.CorruptedError,
+    lmdb.IncompatibleError,
+    lmdb.InvalidError,
+    lmdb.NotFoundError,
+    lmdb.PageNotFoundError,
+    lmdb.PanicError,
+    lmdb.VersionMismatchError,
+)
+
+
 cdef object row(object txn, object table, bytes key, str name):
     """The body of a row, ``None`` where there is none. Valid while the transaction is."""
-    value = txn.get(key, None, table)
+    try:
+        value = txn.get(key, None, table)
+    except lmdb.Error as error:
+        raise index_error(error, f"reading the index's table {name}") from error
     return None if value is None else unsealed(key, value, name)
 
 
 def index_error(error, doing):
     """The typed error for an ``lmdb.Error``; raise it from ``error``."""
     if isinstance(error, lmdb.DiskError):
-        return StorageIOError(f"{doing} failed: {error}; check the medium and its free space")
-    return CorruptStoreError(
-        f"{doing} failed: {error}; the index can be rebuilt from the log: run `trove repair`"
-    )
+        return StorageFullError(f"{doing} failed: {error}; free some space, then try again")
+    if isinstance(error, lmdb.ReadersFullError):
+        return StorageIOError(f"{doing} failed: more than {MAX_READERS} reads at a time; read with fewer threads")
+    if isinstance(error, _DAMAGE):
+        return CorruptStoreError(
+            f"{doing} failed: {error}; the index can be rebuilt from the log: run `trove repair`"
+        )
+    return StorageIOError(f"{doing} failed: {error}; check the medium and its free space")
 
 
 cdef class Index:
@@ -143,6 +162,9 @@ cdef class Index:
                 return self.env.begin(None, None, False, buffers)
             except lmdb.MapResizedError:
                 self._leave()
+            except lmdb.Error as error:
+                self._leave()
+                raise index_error(error, f"reading the index in {self.folder}") from error
             except BaseException:
                 self._leave()
                 raise

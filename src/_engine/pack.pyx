@@ -188,9 +188,11 @@ cdef class Packs:
             raise StorageIOError.of(error, f"opening {path}") from error
         return Pack(number, path, fd)
 
-    def sync(self):
+    def sync(self, leave_out=()):
         """Put every pack on disk, whoever wrote to it."""
         for number in self.numbers():
+            if number in leave_out:
+                continue
             path = self.path(number)
             try:
                 fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -242,11 +244,14 @@ def pack_header(number, store_id, parameters):
 
 def sync_folder(path):
     """Make the names in a folder durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise StorageIOError.of(error, f"flushing the folder {path}") from error
 
 
 cdef int write_header(uint8_t *header, uint8_t kind, uint64_t length, uint64_t sequence, const uint8_t *checked,

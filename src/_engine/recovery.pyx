@@ -28,6 +28,7 @@ from .scan cimport Entry, Log
 from .state cimport STATE_BURNED, State
 from . import snapshots, store
 from .core import head_of
+from .index import index_error
 from .pack import sync_folder
 from .scan import records
 from .state import UNKNOWN_BOOT, this_boot
@@ -302,11 +303,14 @@ def rebuilt(path, Packs packs, State state):
         index = Index(fresh, bulk=BULK)
         # Of a clean store, and in the same boot, no commit that was acknowledged can be missing. The state has no
         # checksum: its word counts when it says the same thing twice.
-        known = state.clean or state.boot == this_boot() != UNKNOWN_BOOT
+        same_boot = state.boot == this_boot() != UNKNOWN_BOOT
+        if state.boot not in (this_boot(), UNKNOWN_BOOT):
+            state.forget()
+        known = state.clean or same_boot
         sure = known and state.inflight[0] == state.sequence
-        head, highest = replay(index, packs, state.sequence if known else 0, sure)
+        head, highest = replay(index, packs, state.sequence if known else 0, sure, state.raised)
         # What the state says of unflushed bytes is forgotten with it.
-        packs.sync()
+        packs.sync(state.failed)
         index.sync()
         index.close()
         shutil.rmtree(target, ignore_errors=True)
@@ -316,23 +320,26 @@ def rebuilt(path, Packs packs, State state):
         if isinstance(error, TroveError):
             raise
         raise StorageIOError.of(error, f"rebuilding the index of {path}") from error
+    except lmdb.Error as error:
+        raise index_error(error, f"rebuilding the index of {path}") from error
     state.reset(head)
     # Commits that the chain does not reach must not be reached by a later one that has their predecessor's number.
     state.set(STATE_BURNED, max(head, highest))
     return Index(target)
 
 
-def replay(Index index, Packs packs, least=0, sure=False):
+def replay(Index index, Packs packs, least=0, sure=False, raised=(0, 0)):
     """Apply to ``index`` all commits of the log that it lacks: (where it is then, the log's highest number).
 
     Raises CorruptStoreError when commits are missing that were there: up to the number ``least``, if that is
-    ``sure`` or commits beyond the gap bear it out.
+    ``sure`` or commits beyond the gap bear it out. Those in ``raised`` (above the first number, up to the second)
+    are none.
     """
     cdef Log log
     txn = index.begin()
     base = head_of(index, txn)
     index.end(txn)
-    log = Log(packs, base)
+    log = Log(packs, base, raised=raised)
     head = replay_chain(index, log, base)
     if log.damaged_after(head) or (head < least and (sure or log.highest > head)):
         raise CorruptStoreError(

@@ -296,7 +296,7 @@ class Repair:
         cdef Log log
         trusted = state.clean or (state.boot == this_boot() != UNKNOWN_BOOT)
         acknowledged = state.get(STATE_SEQUENCE) if trusted else 0
-        log = Log(packs, 0, meter.move, True)
+        log = Log(packs, 0, meter.move, True, state.raised)
         for number, error in log.unreadable:
             self._done.append(f"left out {pack_file(number)}: {error}")
         index = Index(os.path.join(scratch, "index"), bulk=BULK_BYTES)
@@ -473,7 +473,8 @@ class Repair:
         sync_folder(self._path)
         state.reset(reached)
         state.set(STATE_BURNED, last)
-        state.mark(True, this_boot())
+        # What failed to be flushed in this boot is written again, and flushed, by whoever opens the store.
+        state.mark(not state.failed, this_boot())
         self._done.append(f"made the index anew, at commit {reached}")
 
 

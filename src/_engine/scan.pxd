@@ -55,6 +55,7 @@ cdef class Log:
     cdef Py_ssize_t *chain            # the numbers of the entries that follow each other
     cdef readonly Py_ssize_t length   # of the chain
     cdef object _readers
+    cdef uint64_t _raised_from, _raised_to
     cdef int _add(self, Scan scan) except -1
     cdef uint64_t follow(self, uint64_t base, uint64_t until) except? 0
     cdef bytes payload(self, Py_ssize_t number)

@@ -17,6 +17,7 @@ class Log:
         base: int = 0,
         progress: Callable[[int], None] | None = None,
         lenient: bool = False,
+        raised: tuple[int, int] = (0, 0),
     ) -> None: ...
     @property
     def highest(self) -> int: ...

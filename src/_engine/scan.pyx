@@ -181,12 +181,14 @@ cdef int by_predecessor(const void *one, const void *other) noexcept nogil:
 
 
 cdef class Log:
-    def __init__(self, Packs packs, uint64_t base=0, progress=None, bint lenient=False):
+    def __init__(self, Packs packs, uint64_t base=0, progress=None, bint lenient=False, raised=(0, 0)):
         """Read which commits there are above ``base``. ``progress(bytes)`` hears of the packs gone through.
 
-        A pack that can't be read is an error, unless ``lenient``: then it is noted as ``unreadable``.
+        A pack that can't be read is an error, unless ``lenient``: then it is noted as ``unreadable``. Commits in
+        ``raised``, above the first number and up to the second, raised: they are none.
         """
         self.packs = packs
+        self._raised_from, self._raised_to = raised
         self.holes = {}
         self.unreadable = []
         self._readers = {}
@@ -207,7 +209,7 @@ cdef class Log:
         while scan.next():
             if scan.kind == COMMIT:
                 self.highest = max(self.highest, scan.sequence)
-                if scan.sequence > base:
+                if scan.sequence > base and not self._raised_from < scan.sequence <= self._raised_to:
                     self._add(scan)
         if scan.holes:
             self.holes[number] = scan.holes

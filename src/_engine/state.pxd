@@ -14,8 +14,9 @@ cdef enum StateField:
     STATE_BURNED = 72      # u64: the last number that must not be used, its commit having failed
     STATE_TAIL_PACK = 80   # u64: the pack that whoever closed the store last would have gone on with; 0 for none
     STATE_TAIL = 88        # u64: and where
-    STATE_SLOTS = 128      # 120 x (pack u64, end u64, flushed u64): packs with bytes that may not be on disk
-    STATE_SLOT = 24
+    STATE_RAISED = 96        # u64 from, u64 to, XXH3-64 of both: commits above `from` up to `to` raised
+    STATE_SLOTS = 128      # 120 x (pack, end, flushed, failed), u64 each: packs with bytes that may not be on disk
+    STATE_SLOT = 32
     STATE_SLOT_COUNT = 120
     STATE_SIZE = 4096
 
@@ -34,3 +35,4 @@ cdef class State:
     cdef bint settled(self) noexcept
     cdef bint note_extent(self, uint32_t pack, uint64_t start, uint64_t end) noexcept
     cdef void note_flushed(self, uint32_t pack, uint64_t end) noexcept
+    cdef void note_failed(self, uint32_t pack) noexcept

@@ -15,10 +15,24 @@ class State:
         """Say whether the store is clean, durably."""
 
     def reset(self, sequence: int) -> None:
-        """Begin anew after a rebuild: the index is at ``sequence``, nothing is in flight."""
+        """Begin anew: the index is at ``sequence``, nothing in flight, all flushed but what failed."""
 
-    def unflushed(self) -> list[tuple[int, int]]:
-        """The packs that hold bytes which may not be on disk: [(pack, end)]."""
+    @property
+    def failed(self) -> set[int]:
+        """The packs of this boot that a flush failed for, and that were not written again since."""
+
+    def forget(self) -> None:
+        """Another boot: what was in memory is gone, and what is left was read from the disk."""
+
+    @property
+    def raised(self) -> tuple[int, int]:
+        """Commits that raised, should their records be there: above the first number, up to the second."""
+
+    def declare_raised(self, start: int, end: int) -> None:
+        """Say, durably where the medium lets us, that commits above ``start`` up to ``end`` are none."""
+
+    def unflushed(self) -> list[tuple[int, int, int, bool]]:
+        """The packs that hold bytes which may not be on disk: [(pack, from, end, whether a flush failed)]."""
 
 def this_boot() -> bytes:
     """What tells this boot of the machine from others: 16 bytes; zeros where the system does not say."""

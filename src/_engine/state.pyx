@@ -7,8 +7,11 @@ It is a hint that must never be wrong when it is there: whatever is missing or d
 
 import mmap
 import os
+import struct
 
 from libc.stdint cimport uint32_t, uint64_t
+
+from xxhash import xxh3_64_intdigest
 
 from trove.errors import StorageIOError
 
@@ -22,6 +25,7 @@ cdef extern from * nogil:
 MAGIC = b"TROVESTA"
 VERSION = 1
 UNKNOWN_BOOT = bytes(16)
+_RAISED = struct.Struct("<QQQ")
 
 
 def this_boot():
@@ -31,6 +35,11 @@ def this_boot():
             return bytes.fromhex(file.read().strip().replace("-", ""))
     except (OSError, ValueError):
         return UNKNOWN_BOOT
+
+
+def _check_of(start, end):
+    """Tells a declaration from what a damaged page happens to hold."""
+    return xxh3_64_intdigest(struct.pack("<QQ", start, end), seed=VERSION)
 
 
 cdef class State:
@@ -103,6 +112,20 @@ cdef class State:
         self.set(STATE_TAIL_PACK, place[0])
         self.set(STATE_TAIL, place[1])
 
+    @property
+    def raised(self):
+        """Commits that raised, should their records still be there: numbers above the first, up to the second."""
+        start, end, check = _RAISED.unpack(self._map[STATE_RAISED : STATE_RAISED + _RAISED.size])
+        return (start, end) if check == _check_of(start, end) else (0, 0)
+
+    def declare_raised(self, start, end):
+        """Say, durably where the medium lets us, that commits above ``start`` up to ``end`` are none."""
+        self._map[STATE_RAISED : STATE_RAISED + _RAISED.size] = _RAISED.pack(start, end, _check_of(start, end))
+        try:
+            self._map.flush()
+        except OSError:
+            pass  # it is the second of two ways to say so, after the record itself; and it stands in memory
+
     def mark(self, bint clean, bytes boot):
         """Say whether the store is clean, durably."""
         self._map[STATE_BOOT : STATE_BOOT + 16] = boot
@@ -113,9 +136,23 @@ cdef class State:
             raise StorageIOError.of(error, f"flushing {self.path}") from error
 
     def reset(self, sequence):
-        """Begin anew after a rebuild: the index is at ``sequence``, nothing is in flight."""
+        """Begin anew: the index is at ``sequence``, nothing is in flight, and all is flushed but what failed."""
+        cdef Py_ssize_t i
+        cdef volatile uint64_t *slot
         self.set(STATE_INFLIGHT, 0)
         self.set(STATE_SEQUENCE, sequence)
+        for i in range(STATE_SLOT_COUNT):
+            slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
+            if not slot[3]:
+                slot[0], slot[1], slot[2] = 0, 0, 0
+
+    @property
+    def failed(self):
+        """The packs of this boot that a flush failed for, and that were not written again since."""
+        return {number for number, _, _, failed in self.unflushed() if failed}
+
+    def forget(self):
+        """Another boot: what was in memory is gone, and what is left was read from the disk."""
         self._map[STATE_SLOTS:STATE_SIZE] = bytes(STATE_SIZE - STATE_SLOTS)
 
     cdef int announce(self, uint64_t sequence, uint32_t pack, uint64_t offset) noexcept:
@@ -140,7 +177,7 @@ cdef class State:
         if free < 0:
             return False
         slot = self._words + (STATE_SLOTS + free * STATE_SLOT) // 8
-        slot[0], slot[1], slot[2] = pack, end, 0
+        slot[0], slot[1], slot[2], slot[3] = pack, end, 0, 0
         return True
 
     cdef bint note_extent(self, uint32_t pack, uint64_t start, uint64_t end) noexcept:
@@ -163,6 +200,16 @@ cdef class State:
             slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
             if slot[0] == pack:
                 slot[2] = max(slot[2], min(end, slot[1]))
+                slot[3] = 0
+
+    cdef void note_failed(self, uint32_t pack) noexcept:
+        """Note that a flush of ``pack`` failed: the system may have dropped what it did not write."""
+        cdef Py_ssize_t i
+        cdef volatile uint64_t *slot
+        for i in range(STATE_SLOT_COUNT):
+            slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
+            if slot[0] == pack:
+                slot[3] = 1
 
     cdef bint settled(self) noexcept:
         """Whether all that was ever written is on disk."""
@@ -175,12 +222,12 @@ cdef class State:
         return True
 
     def unflushed(self):
-        """The packs that hold bytes which may not be on disk: [(pack, end)]."""
+        """The packs that hold bytes which may not be on disk: [(pack, from, end, whether a flush failed)]."""
         cdef Py_ssize_t i
         cdef volatile uint64_t *slot
         pending = []
         for i in range(STATE_SLOT_COUNT):
             slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
             if slot[0] and slot[1] > slot[2]:
-                pending.append((slot[0], slot[1]))
+                pending.append((slot[0], slot[2], slot[1], slot[3] != 0))
         return pending

@@ -1,0 +1,187 @@
+"""Run with the fault library preloaded: makes each call of a writer fail in turn, and looks at what is left.
+
+Each round is a process forked from this one. It opens a store that has some objects and does one operation,
+of which the n-th call to the file system fails, once or from then on. Whatever the operation said must be
+true: in this process, in others, after opening again, and in an index that is made anew from the log.
+Prints a JSON report.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import trove
+from trove.errors import TroveError
+
+from .faults import FAIL, SHORT, Faults
+from .index_rows import check_store
+from .killed_writer import AFTER, BASE, CHANGED, contents, forked, prepare
+
+DATA_CALLS = [
+    "pwrite",
+    "write",
+    "fdatasync",
+    "fsync",
+    "posix_fallocate",
+    "ftruncate",
+    "open",
+    "rename",
+    "mkdir",
+]
+OPENINGS = ("open", "rebuild", "make")
+MANY = 1 << 30
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to fail: the calls, how, with which error, and how often."""
+
+    name: str
+    calls: tuple[str, ...]
+    mode: int
+    error: int
+    times: int
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("EIO once", tuple(DATA_CALLS), FAIL, errno.EIO, 1),
+        Kind("EIO from then on", tuple(DATA_CALLS), FAIL, errno.EIO, MANY),
+        Kind("ENOSPC once", ("pwrite", "write", "posix_fallocate", "open", "mkdir"), FAIL, errno.ENOSPC, 1),
+        Kind(
+            "ENOSPC from then on",
+            ("pwrite", "write", "posix_fallocate", "open", "mkdir"),
+            FAIL,
+            errno.ENOSPC,
+            MANY,
+        ),
+        Kind("short writes", ("pwrite", "write"), SHORT, 0, MANY),
+        Kind("half a write", ("pwrite",), SHORT, 0, 1),
+        Kind("EINTR", ("pwrite", "fdatasync"), FAIL, errno.EINTR, 2),
+    )
+}
+HARMLESS = ("short writes", "half a write", "EINTR")
+
+
+class Round:
+    def __init__(self, folder: Path, template: Path, dsn: str, operation: str, kind: Kind, at: int) -> None:
+        self.store = folder / "store"
+        shutil.rmtree(self.store, ignore_errors=True)
+        shutil.copytree(template, self.store)
+        self.scratch = folder / "scratch"
+        self.met = folder / "met"
+        self.met.unlink(missing_ok=True)
+        self.dsn = dsn.format(folder=self.store)
+        self.operation, self.kind, self.at = operation, kind, at
+        self.faults = Faults(self.store)
+
+    def run(self) -> None:
+        old = {**BASE, "base/0": b"before"}
+        change = CHANGED[self.operation][1]
+        new = {key: data for key, data in {**old, **change}.items() if data is not None}
+        drv = trove.open(self.dsn)
+        drv.put("b", "base/0", b"before")
+        assert contents(drv) == old  # and with it the packs are open that the reads later need
+        self.arm()
+        try:
+            CHANGED[self.operation][0](drv)
+            expected = new
+        except TroveError as error:
+            assert self.kind.name not in HARMLESS, f"what is no failure failed: {error!r}"
+            assert str(self.store) in str(error), f"the error names no file: {error}"
+            expected = old
+        self.note()
+        if self.operation != "close":
+            assert contents(drv) == expected, "what the operation said is not so while the disk still fails"
+        self.faults.disarm()
+        if self.operation != "close":
+            assert contents(drv) == expected, "what the operation said is not so"
+            assert forked(lambda: self.look(expected)) == 0, "another process sees something else"
+            key, data = next(iter(AFTER.items()))
+            drv.put("b", key, data)
+            expected = {**expected, key: data}
+            drv.close()
+        self.look(expected)
+        # After another boot that came without a clean end: nothing but the log and the state file counts.
+        state = self.store / "state"
+        with open(state, "r+b") as file:
+            file.seek(16)
+            file.write(b"\1" * 16 + bytes(8))
+        self.look(expected)
+        check_store(self.store, self.scratch)
+
+    def open(self) -> None:
+        """The same while a store is opened or made: it may fail, and then the next one must not."""
+        expected = BASE
+        if self.operation == "make":
+            shutil.rmtree(self.store)
+            expected = {}
+        elif self.operation == "rebuild":
+            shutil.rmtree(self.store / "index")
+        self.arm()
+        try:
+            trove.open(self.dsn).close()
+        except TroveError as error:
+            assert str(self.store) in str(error), f"the error names no file: {error}"
+        self.note()
+        self.faults.disarm()
+        if self.operation == "make":
+            with trove.open(self.dsn) as drv:
+                drv.create_bucket("b")
+        self.look(expected)
+        check_store(self.store, self.scratch)
+
+    def arm(self) -> None:
+        kind = self.kind
+        self.faults.arm(kind.calls, kind.mode, at=self.at, times=kind.times, error=kind.error)
+
+    def note(self) -> None:
+        """Tell the parent that there was a call to fail."""
+        if self.faults.injected:
+            self.met.touch()
+
+    def look(self, expected: dict[str, bytes]) -> None:
+        with trove.open(self.dsn) as drv:
+            assert contents(drv) == expected, "what the operation said is not so in a handle opened later"
+
+
+def rounds(folder: Path, dsn: str, operation: str, kind: Kind, every: int) -> tuple[int, list[str]]:
+    template = folder / "template"
+    shutil.rmtree(template, ignore_errors=True)
+    assert forked(lambda: prepare(f"trove://{template}")) == 0
+    done, failures, at = 0, [], 1
+    while True:
+        one = Round(folder, template, dsn, operation, kind, at)
+        failed = forked(one.open if operation in OPENINGS else one.run)
+        if failed:
+            failures.append(f"{operation}, {kind.name}, from call {at} on")
+        if not one.met.exists() and (not failed or done > 200):
+            return done, failures
+        done += 1
+        at += every
+
+
+def main() -> None:
+    folder, dsn, operations, kinds, every = (
+        Path(sys.argv[1]),
+        sys.argv[2],
+        sys.argv[3].split(","),
+        sys.argv[4].split(","),
+        int(sys.argv[5]),
+    )
+    report: dict[str, object] = {}
+    for operation in operations:
+        for kind in kinds:
+            done, failures = rounds(folder, dsn, operation, KINDS[kind], every)
+            report[f"{operation}, {kind}"] = {"rounds": done, "failures": failures}
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
