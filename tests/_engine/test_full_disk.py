@@ -1,4 +1,4 @@
-"""A file system without room: what was acknowledged is kept, reads and deletes go on, and with room all does."""
+"""A file system without room: what was acknowledged stays, reads and deletes go on; with room all does."""
 
 from __future__ import annotations
 
