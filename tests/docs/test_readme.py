@@ -29,13 +29,23 @@ def typed(text: str, program: str) -> list[str]:
 
 
 def test_the_session_runs_and_can_be_repeated(capsys: pytest.CaptureFixture[str]) -> None:
-    (session,) = blocks(README, "python")
+    session, _ = blocks(README, "python")
     for _ in range(2):
         exec(compile(session, "README.md", "exec"), {"__name__": "readme"})
         assert capsys.readouterr().out.splitlines() == [
             "b'!!' 3 image/jpeg",
             "['2026/cat.jpg'] [] ",
         ]
+
+
+def test_the_session_with_the_engine_runs_and_can_be_repeated(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, session = blocks(README, "python")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        exec(compile(session, "README.md", "exec"), {"__name__": "readme"})
+        assert capsys.readouterr().out.splitlines() == ["b'Ishmael'", "2 True"]
 
 
 @pytest.mark.parametrize("page", PAGES)
