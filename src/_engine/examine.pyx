@@ -265,15 +265,15 @@ def head(Index index):
 # In a process of its own.
 
 
-def examined_copy(folder, target):
+def examined_copy(folder, target, bint lock=True):
     """Copy the index in ``folder`` to the new folder ``target`` and examine the copy, in another process.
 
-    Gives the commit that it is at, ``None`` when it is not readable at all, and its problems.
+    ``lock`` is False for one that nobody writes to, and whose lock file must not be written either. Gives the commit that it is at, ``None`` when it is not readable at all, and its problems.
     """
     if not os.path.exists(os.path.join(folder, "data.mdb")):
         return None, [Problem("the index is missing", file="index/data.mdb")]
     run = subprocess.run(
-        [sys.executable, "-c", "from trove._engine.examine import main; main()", folder, target],
+        [sys.executable, "-c", "from trove._engine.examine import main; main()", folder, target, str(int(lock))],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -289,11 +289,11 @@ def examined_copy(folder, target):
 
 
 def main():
-    """Copy and examine: the folder of an index, a new folder; the answer on standard output."""
-    folder, target = sys.argv[1:3]
+    """Copy and examine: the folder of an index, a new folder, 0 or 1; the answer on standard output."""
+    folder, target, lock = sys.argv[1:4]
     try:
         try:
-            index = Index(folder, readonly=True)
+            index = Index(folder, readonly=True, lock=lock == "1")
         except StorageIOError:
             # Where not even LMDB's lock file can be written, nobody writes to the store either.
             index = Index(folder, readonly=True, lock=False)

@@ -22,15 +22,17 @@ from libc.stdint cimport uint64_t
 from .codec cimport COMMIT, RECORD_HEADER
 from .commit cimport Commit
 from .core cimport Core
-from .index cimport Index
+from .index cimport Index, row
 from .pack cimport Packs
 from .scan cimport Entry, Log
 from .state cimport STATE_BURNED, State
 from . import snapshots, store
+from .commit import HEAD
 from .core import head_of
+from .gate import Gate, await_lockless_readers, locked
 from .index import index_error
 from .pack import sync_folder
-from .scan import records
+from .scan import LAST, record_at, records
 from .state import UNKNOWN_BOOT, this_boot
 
 cdef enum:
@@ -38,7 +40,6 @@ cdef enum:
     BULK = 1 << 30         # bytes that an index under construction may take before it is enlarged
 
 BULK_BYTES = BULK
-LAST = (1 << 64) - 1  # no commit has a higher number
 
 # The stores that this process has open, by real path: LMDB allows one environment for each.
 _cores = {}
@@ -106,14 +107,14 @@ def alone_with(path):
         ours = any(known == path for known, _ in _cores)
     if ours:
         raise InvalidArgumentError(f"{path} is open in this process; close it, then repair it")
-    with _Gate(path):
+    with Gate(path):
         lock = os.path.join(path, "LOCK")
         try:
             lifetime = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StorageIOError.of(error, f"opening {lock}") from error
         try:
-            if not _locked(lifetime):
+            if not locked(lifetime):
                 raise InvalidArgumentError(f"{path} is open in another process; close it there, then repair it")
             yield
         finally:
@@ -129,25 +130,6 @@ def close_core(Core core):
             _close(core)
 
 
-class _Gate:
-    """Held while a store is opened or closed: the lock of its folder's descriptor."""
-
-    def __init__(self, path):
-        self._path = path
-
-    def __enter__(self):
-        try:
-            self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise StorageIOError.of(error, f"opening {self._path}") from error
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-
-    def __exit__(self, *exc_info):
-        # Unlocked by hand: a child forked meanwhile holds a copy of the descriptor.
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
-        os.close(self._fd)
-
-
 def _opened(path, make_parameters, readonly):
     if readonly:
         return _opened_readonly(path)
@@ -155,7 +137,7 @@ def _opened(path, make_parameters, readonly):
         os.makedirs(path, 0o700, exist_ok=True)
     except OSError as error:
         raise StorageIOError.of(error, f"making the folder {path}") from error
-    with _Gate(path):
+    with Gate(path):
         parameters = store.read(path)
         if parameters is None:
             store.check_empty(path)
@@ -187,24 +169,18 @@ def _joined(path, parameters):
     except OSError as error:
         raise StorageIOError.of(error, f"opening {os.path.join(path, 'LOCK')}") from error
     try:
-        first = _locked(lifetime)
+        first = locked(lifetime)
         packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
         state = State(os.path.join(path, "state"))
+        if first:
+            state.count_opening()
+            await_lockless_readers(path)
         clean = state.clean
         boot = this_boot()
-        index = None
         if first and not clean and (state.boot != boot or boot == UNKNOWN_BOOT):
             index = rebuilt(path, packs, state)
         else:
-            try:
-                index = Index(os.path.join(path, "index"))
-                _check(index, packs, state.sequence if clean else 0)
-            except CorruptStoreError:
-                if not first:
-                    raise
-                if index is not None:
-                    index.close()
-                index = rebuilt(path, packs, state)
+            index = _trusted(path, packs, state, first)
         if first:
             if clean:
                 # What the state says of commits may be older than the index: the index is on disk.
@@ -231,41 +207,69 @@ def _joined(path, parameters):
     return core
 
 
-def _locked(fd):
-    """Whether nobody else has the store open: then its lock is ours alone."""
+def _trusted(path, packs, State state, first):
+    """The index as it is, unless something about it is wrong: then a new one, where we are the first to open it."""
+    cdef Index index = None
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        index = Index(os.path.join(path, "index"))
+        txn = index.begin()
+        try:
+            check_index(index, txn, packs, state.sequence if state.clean else 0)
+            recorded = not first or is_recorded(index, txn, packs)
+        finally:
+            index.end(txn)
+    except CorruptStoreError:
+        if index is not None:
+            index.close()
+        if not first:
+            raise
+        return rebuilt(path, packs, state)
+    if recorded:
+        return index
+    index.close()
+    try:
+        return rebuilt(path, packs, state)
+    except CorruptStoreError:
+        # It is the log that lost something: what the index has of it can be read.
+        return Index(os.path.join(path, "index"))
 
 
-def _check(Index index, packs, least):
+def check_index(Index index, txn, packs, least):
     """Raise CorruptStoreError unless the index can be of this store's log, at commit ``least`` or after."""
-    txn = index.begin()
     try:
         head = head_of(index, txn)
     except lmdb.Error as error:
         raise CorruptStoreError(f"the index can't be read: {error}; it will be rebuilt") from error
-    finally:
-        index.end(txn)
     if head < least:
         raise CorruptStoreError(f"the index is at commit {head} and the store at {least}; it will be rebuilt")
     if head == 0 and any(kind == COMMIT for number in packs.numbers() for kind, *_ in records(packs, number)):
         raise CorruptStoreError("the index is empty and the log is not; it will be rebuilt")
 
 
+def is_recorded(Index index, txn, packs):
+    """Whether the commit that the index is at stands in the log where the index says.
+
+    If not, the index is of another store, or the log is damaged: whichever can be rebuilt without the other tells.
+    """
+    body = row(txn, index.meta, HEAD, "meta")
+    if body is None:
+        return True
+    sequence, number, offset = (int.from_bytes(body[at : at + size], "little") for at, size in ((0, 8), (8, 4), (16, 8)))
+    try:
+        found = record_at(packs, number, offset)
+    except CorruptStoreError:
+        return False
+    return found is not None and found[:2] == (COMMIT, sequence)
+
+
 def _opened_readonly(path):
+    from .readonly import ReadonlyIndex  # it needs this module itself
+
     parameters = store.read(path)
     if parameters is None:
-        raise CorruptStoreError(f"there is no store in {path}; open it with mode=rw to make one")
+        raise CorruptStoreError(f"there is no store in {path}; check the path, or open it with mode=rw to make one")
     packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
-    try:
-        index = Index(os.path.join(path, "index"), readonly=True)
-    except StorageIOError:
-        # Where not even LMDB's lock file can be written, nobody writes to the store either.
-        index = Index(os.path.join(path, "index"), readonly=True, lock=False)
-    return Core(path, parameters, index, packs, None, True, None)
+    return Core(path, parameters, ReadonlyIndex(path, packs), packs, None, True, None)
 
 
 def _close(Core core):
@@ -274,10 +278,10 @@ def _close(Core core):
     if core.readonly:
         core.index.close()
         return
-    with _Gate(core.path):
+    with Gate(core.path):
         try:
             core.flush_now()
-            if _locked(core._lifetime):
+            if locked(core._lifetime):
                 core.index.sync()
                 if core.writer.pack is not None:
                     core.state.tail = core.writer.pack.number, core.writer.tail
@@ -301,14 +305,10 @@ def rebuilt(path, Packs packs, State state):
     try:
         snapshots.restore(path, fresh)
         index = Index(fresh, bulk=BULK)
-        # Of a clean store, and in the same boot, no commit that was acknowledged can be missing. The state has no
-        # checksum: its word counts when it says the same thing twice.
-        same_boot = state.boot == this_boot() != UNKNOWN_BOOT
         if state.boot not in (this_boot(), UNKNOWN_BOOT):
             state.forget()
-        known = state.clean or same_boot
-        sure = known and state.inflight[0] == state.sequence
-        head, highest = replay(index, packs, state.sequence if known else 0, sure, state.raised)
+        known, sure = what_is_known(state.clean, state.boot, state.sequence, state.inflight[0])
+        head, highest = replay(index, packs, known, sure, state.raised)
         # What the state says of unflushed bytes is forgotten with it.
         packs.sync(state.failed)
         index.sync()
@@ -326,6 +326,16 @@ def rebuilt(path, Packs packs, State state):
     # Commits that the chain does not reach must not be reached by a later one that has their predecessor's number.
     state.set(STATE_BURNED, max(head, highest))
     return Index(target)
+
+
+def what_is_known(clean, boot, sequence, inflight):
+    """What a state says about the log: the commit that it reaches at least, 0 if that is not known, and whether it is sure.
+
+    Of a clean store, and in the same boot, no commit that was acknowledged can be missing. The state has no
+    checksum: its word counts when it says the same thing twice.
+    """
+    known = clean or boot == this_boot() != UNKNOWN_BOOT
+    return sequence if known else 0, known and inflight == sequence
 
 
 def replay(Index index, Packs packs, least=0, sure=False, raised=(0, 0)):

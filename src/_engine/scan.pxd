@@ -48,6 +48,7 @@ cdef class Log:
     cdef readonly Packs packs
     cdef readonly uint64_t highest    # the highest number that any commit has
     cdef readonly dict holes          # pack -> (start, end) of what is no whole record
+    cdef readonly dict ends           # pack -> where whoever goes on reading from here begins
     cdef readonly list unreadable     # (pack, error) of packs that could not be read at all
     cdef Entry *entries
     cdef readonly Py_ssize_t count

@@ -2,6 +2,8 @@ from collections.abc import Callable, Iterator
 
 from .pack import Packs
 
+LAST: int
+
 def record_at(packs: Packs, number: int, offset: int) -> tuple[int, int, bytes] | None:
     """The record that stands there: (kind, sequence, payload); ``None`` when it is no whole one."""
 
@@ -18,7 +20,11 @@ class Log:
         progress: Callable[[int], None] | None = None,
         lenient: bool = False,
         raised: tuple[int, int] = (0, 0),
+        begin: dict[int, int] | None = None,
+        until: int = ...,
     ) -> None: ...
+    @property
+    def ends(self) -> dict[int, int]: ...
     @property
     def highest(self) -> int: ...
     @property

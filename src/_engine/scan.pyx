@@ -40,6 +40,8 @@ cdef enum:
     COMMIT_HEAD = 24   # the shortest payload of a commit
     READERS = 32       # packs whose blocks a replay holds at once
 
+LAST = (1 << 64) - 1   # no commit has a higher number
+
 
 cdef class Blocks:
     def __init__(self, Pack pack):
@@ -181,20 +183,26 @@ cdef int by_predecessor(const void *one, const void *other) noexcept nogil:
 
 
 cdef class Log:
-    def __init__(self, Packs packs, uint64_t base=0, progress=None, bint lenient=False, raised=(0, 0)):
+    def __init__(
+        self, Packs packs, uint64_t base=0, progress=None, bint lenient=False, raised=(0, 0), begin=None,
+        uint64_t until=LAST
+    ):
         """Read which commits there are above ``base``. ``progress(bytes)`` hears of the packs gone through.
 
         A pack that can't be read is an error, unless ``lenient``: then it is noted as ``unreadable``. Commits in
-        ``raised``, above the first number and up to the second, raised: they are none.
+        ``raised``, above the first number and up to the second, raised: they are none. ``begin`` is the ``ends``
+        of a Log that was read up to ``base`` before: what lies before them is left out. The ends of this one
+        lie before every commit above ``until``.
         """
         self.packs = packs
         self._raised_from, self._raised_to = raised
         self.holes = {}
+        self.ends = dict(begin or {})
         self.unreadable = []
         self._readers = {}
         for number in packs.numbers():
             try:
-                self._read(number, base, progress)
+                self._read(number, base, until, progress)
             except (CorruptStoreError, StorageIOError) as error:
                 if not lenient:
                     raise
@@ -204,13 +212,21 @@ cdef class Log:
         if self.chain == NULL:
             raise MemoryError
 
-    def _read(self, number, uint64_t base, progress):
+    def _read(self, number, uint64_t base, uint64_t until, progress):
         cdef Scan scan = Scan(self.packs, number)
+        cdef uint64_t end
+        cdef bint beyond = False
+        scan._position = end = self.ends.get(number, PACK_HEADER)
         while scan.next():
             if scan.kind == COMMIT:
                 self.highest = max(self.highest, scan.sequence)
+                beyond = beyond or scan.sequence > until
                 if scan.sequence > base and not self._raised_from < scan.sequence <= self._raised_to:
                     self._add(scan)
+            if not beyond:
+                end = scan.start + aligned(scan.length)
+        # A record that is still being written is looked at again.
+        self.ends[number] = end
         if scan.holes:
             self.holes[number] = scan.holes
         if progress is not None:

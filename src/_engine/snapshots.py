@@ -29,6 +29,8 @@ _BLOCK = 1 << 20
 def found(store: str) -> list[Path]:
     """The snapshots of a store, newest first, whole or not."""
     folder = Path(store, "snapshots")
+    if not folder.is_dir():
+        return []  # opened to write, a store gets the folder back
     return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
 
 

@@ -14,7 +14,8 @@ cdef enum StateField:
     STATE_BURNED = 72      # u64: the last number that must not be used, its commit having failed
     STATE_TAIL_PACK = 80   # u64: the pack that whoever closed the store last would have gone on with; 0 for none
     STATE_TAIL = 88        # u64: and where
-    STATE_RAISED = 96        # u64 from, u64 to, XXH3-64 of both: commits above `from` up to `to` raised
+    STATE_OPENINGS = 96    # u64: how often the store was opened to write by somebody who was alone with it
+    STATE_RAISED = 104     # u64 from, u64 to, XXH3-64 of both: commits above `from` up to `to` raised
     STATE_SLOTS = 128      # 120 x (pack, end, flushed, failed), u64 each: packs with bytes that may not be on disk
     STATE_SLOT = 32
     STATE_SLOT_COUNT = 120

@@ -11,6 +11,9 @@ class State:
     def inflight(self) -> tuple[int, int, int]:
         """The commit being written and where its record begins: (sequence, pack, offset)."""
     tail: tuple[int, int]
+    def count_opening(self) -> None:
+        """Tell readers that do without the index's lock file that somebody is about to write."""
+
     def mark(self, clean: bool, boot: bytes) -> None:
         """Say whether the store is clean, durably."""
 

@@ -112,6 +112,10 @@ cdef class State:
         self.set(STATE_TAIL_PACK, place[0])
         self.set(STATE_TAIL, place[1])
 
+    def count_opening(self):
+        """Tell readers that do without the index's lock file that somebody is about to write."""
+        self.set(STATE_OPENINGS, self.get(STATE_OPENINGS) + 1)
+
     @property
     def raised(self):
         """Commits that raised, should their records still be there: numbers above the first, up to the second."""

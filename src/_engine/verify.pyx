@@ -267,7 +267,7 @@ class Verification:
         sizes = self._check_pack_headers()
         self._check_store_file()
         copied = os.path.join(self._scratch, "copy")
-        at, problems = examined_copy(self._core.index.folder, copied)
+        at, problems = self._examined_copy(self._core.index, copied)
         self.problems += problems
         copy = None if at is None else opened_copy(copied)
         meter = Meter(self._progress, sum(sizes.values()) + self._live_bytes(copy))
@@ -283,6 +283,16 @@ class Verification:
             if index is not None:
                 index.close()
         return VerifyReport(tuple(self.problems))
+
+    def _examined_copy(self, Index index, target):
+        if not self._core.readonly:
+            return examined_copy(index.folder, target)
+        # Without its lock file an index stays as it is only while a transaction of ours is open.
+        txn = index.begin()
+        try:
+            return examined_copy(index.folder, target, index._lock)
+        finally:
+            index.end(txn)
 
     def _check_store_file(self):
         try:

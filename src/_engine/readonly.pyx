@@ -1,0 +1,323 @@
+# cython: language_level=3
+"""Readonly: how the index is read by somebody who must not write anything.
+
+There are three ways, and each time that somebody opens the store to write it is decided anew which one is open:
+
+- *still*: nobody has the store open to write, and its index can be trusted. It is read as it is, without
+  LMDB's lock file. For each read the STORE file's lock is held, shared: a writer who comes says so in
+  ``state`` first and then waits for that lock, so nothing changes under a read.
+- *shared*: writers are there. The index is read beside them, as they read it themselves: with LMDB's lock file.
+- *private*: the index is not to be trusted (missing, damaged, from before a crash of the machine), or there
+  are writers and their lock file can't be written here. An index of our own is made from the log in a temporary
+  folder, and follows the log by the sequence in ``state``.
+"""
+
+import atexit
+import mmap
+import os
+import shutil
+import tempfile
+
+from libc.stdint cimport uint32_t, uint64_t
+
+import lmdb
+
+from trove.errors import CorruptStoreError, DriverClosedError, StorageIOError, TroveError
+
+from .index cimport Index
+from .pack cimport Packs
+from .scan cimport Log
+from .state cimport STATE_BOOT, STATE_CLEAN, STATE_INFLIGHT, STATE_OPENINGS, STATE_SEQUENCE, STATE_SIZE
+from . import recovery, snapshots
+from .core import head_of
+from .gate import Gate, in_use
+from .index import TABLES
+from .scan import LAST
+from .state import MAGIC, UNKNOWN_BOOT, VERSION, this_boot
+
+cdef extern from "<sys/file.h>" nogil:
+    int flock(int fd, int operation)
+    enum: LOCK_SH
+    enum: LOCK_NB
+    enum: LOCK_UN
+
+cdef enum Way:
+    STILL
+    SHARED
+    PRIVATE
+
+_folders = {}  # temporary folders -> the process that made them: a forked child leaves them alone
+
+
+def _remove_folders():
+    for folder, pid in list(_folders.items()):
+        if pid == os.getpid():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+atexit.register(_remove_folders)
+
+
+cdef class ReadonlyIndex(Index):
+    cdef str _store
+    cdef Packs _packs_of_store
+    cdef Way _way
+    cdef object _page                 # the state file, mapped to read; None while there is none
+    cdef const unsigned char[::1] _bytes
+    cdef const volatile uint64_t *_words
+    cdef uint64_t _openings           # as it was when the way was chosen
+    cdef uint64_t _noted              # private: the sequence in the state up to which the log was followed
+    cdef Index _builder               # private: what writes to the index in the temporary folder
+    cdef dict _ends                   # private: how far each pack was read
+    cdef int _still_fd                # of the STORE file, whose lock is held for each read
+    cdef bint _held
+
+    def __cinit__(self, *args, **kwargs):
+        self._still_fd = -1
+
+    def __init__(self, str store, Packs packs):
+        self._store = store
+        self._packs_of_store = packs
+        super().__init__(os.path.join(store, "index"), readonly=True)
+
+    # Reads.
+
+    cdef int _enter(self) except -1:
+        while True:
+            Index._enter(self)
+            if self._current():
+                return 0
+            self._leave()
+            self._renew()
+
+    cdef int _leave(self) except -1:
+        if self._held and self._readers == 1:
+            self._held = False
+            flock(self._still_fd, LOCK_UN)
+        return Index._leave(self)
+
+    cdef bint _current(self) except -1:
+        """Whether what is open is what is to be read now. A still index stays so until ``_leave``."""
+        # No other thread runs in here: nothing lets go of the interpreter's lock.
+        if self._way == STILL and not self._held:
+            if flock(self._still_fd, LOCK_SH | LOCK_NB):
+                return False  # a writer is about to come
+            self._held = True
+        if self._words == NULL:
+            return not os.path.exists(os.path.join(self._store, "state"))
+        if self._words[<int>STATE_OPENINGS >> 3] != self._openings:
+            return False
+        return self._way != PRIVATE or self._words[<int>STATE_SEQUENCE >> 3] == self._noted
+
+    def _renew(self):
+        """Bring what is open up to date, or choose another way."""
+        with self._still():
+            if self._closed:
+                raise DriverClosedError.of("trove")
+            if (
+                self._way == PRIVATE and self.env is not None and self._words != NULL
+                and self._words[<int>STATE_OPENINGS >> 3] == self._openings
+            ):
+                try:
+                    self._catch_up()
+                    return
+                except CorruptStoreError:
+                    pass  # packs that were not read yet can have been compacted away: begin anew
+            self._open_typed()
+
+    # Opening. Nobody reads meanwhile.
+
+    def _open_typed(self):
+        with Gate(self._store):
+            self._let_go()
+            self._map_state()
+            live = in_use(self._store)
+            self._openings = 0 if self._words == NULL else self._words[<int>STATE_OPENINGS >> 3]
+            doubtful = False
+            if live or self._is_trusted():
+                try:
+                    doubtful = self._open_as_it_is(live)
+                    if self.env is not None and not doubtful:
+                        return
+                except CorruptStoreError:
+                    self._close_env()
+            if doubtful:
+                self._close_env()
+            try:
+                self._open_private(live)
+            except CorruptStoreError:
+                if not doubtful:
+                    raise
+                # It is the log that lost something: what the index has of it can be read.
+                self._let_go_of_private()
+                self._open_as_it_is(live)
+
+    def _is_trusted(self):
+        """Whether the index is what its last writer saw, by what the state says."""
+        if self._words == NULL:
+            return False
+        boot = bytes(self._bytes[<int>STATE_BOOT : <int>STATE_BOOT + 16])
+        return self._words[<int>STATE_CLEAN >> 3] == 1 or boot == this_boot() != UNKNOWN_BOOT
+
+    def _open_as_it_is(self, live):
+        """Open the store's index if that is possible without writing; whether the log does not know where it is.
+
+        Beside writers LMDB must note who reads what. That is all that is written, and not to the store's data.
+        """
+        if live and not self._can_share():
+            return False
+        folder = os.path.join(self._store, "index")
+        try:
+            os.close(os.open(os.path.join(folder, "data.mdb"), os.O_RDONLY | os.O_CLOEXEC))
+        except FileNotFoundError as error:
+            raise CorruptStoreError(f"the index in {folder} is missing; it will be made from the log") from error
+        except OSError as error:
+            raise StorageIOError.of(error, f"opening the index in {folder}") from error
+        self.folder, self._lock = folder, live
+        self._way = SHARED if live else STILL
+        Index._open_typed(self)
+        clean = self._words != NULL and self._words[<int>STATE_CLEAN >> 3] == 1
+        txn = self.env.begin(buffers=True)
+        try:
+            recovery.check_index(
+                self, txn, self._packs_of_store, self._words[<int>STATE_SEQUENCE >> 3] if clean else 0
+            )
+            doubtful = not live and not recovery.is_recorded(self, txn, self._packs_of_store)
+        finally:
+            txn.abort()
+        if not live:
+            self._open_still_fd()
+        return doubtful
+
+    def _open_still_fd(self):
+        name = os.path.join(self._store, "STORE")
+        try:
+            self._still_fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise StorageIOError.of(error, f"opening {name}") from error
+
+    def _can_share(self):
+        try:
+            os.close(os.open(os.path.join(self._store, "index", "lock.mdb"), os.O_RDWR | os.O_CLOEXEC))
+        except OSError:
+            return False
+        return True
+
+    def _open_private(self, live):
+        """Make an index in a temporary folder, from the newest snapshot and the log."""
+        known, sure = 0, False
+        if self._words != NULL:
+            known, sure = recovery.what_is_known(
+                self._words[<int>STATE_CLEAN >> 3] == 1,
+                bytes(self._bytes[<int>STATE_BOOT : <int>STATE_BOOT + 16]),
+                self._words[<int>STATE_SEQUENCE >> 3],
+                self._words[<int>STATE_INFLIGHT >> 3],
+            )
+        try:
+            self.folder = tempfile.mkdtemp(prefix="trove-index-")
+        except OSError as error:
+            raise StorageIOError.of(
+                error, f"making an index of {self._store} in a temporary folder (TMPDIR names another one)"
+            ) from error
+        _folders[self.folder] = os.getpid()
+        self._way, self._ends = PRIVATE, {}
+        try:
+            snapshots.restore(self._store, self.folder)
+            self._builder = Index(self.folder, bulk=recovery.BULK_BYTES)
+            if live and self._words != NULL:
+                # What is beyond the last acknowledged commit may still fail.
+                self._catch_up()
+            else:
+                self._noted = 0 if self._words == NULL else self._words[<int>STATE_SEQUENCE >> 3]
+                recovery.replay(self._builder, self._packs_of_store, known, sure)
+                self._take_over()
+        except OSError as error:
+            self._let_go_of_private()
+            if isinstance(error, TroveError):
+                raise
+            raise StorageIOError.of(error, f"making an index of {self._store} in {self.folder}") from error
+        except BaseException:
+            self._let_go_of_private()
+            raise
+
+    def _catch_up(self):
+        """Follow the log to the commit that the state names."""
+        cdef Log log
+        cdef uint64_t until = self._words[<int>STATE_SEQUENCE >> 3]
+        txn = self._builder.begin()
+        base = head_of(self._builder, txn)
+        self._builder.end(txn)
+        if base < until:
+            log = Log(self._packs_of_store, base, begin=self._ends, until=until)
+            if recovery.replay_chain(self._builder, log, base, until) < until:
+                raise CorruptStoreError(
+                    f"the log in {self._packs_of_store.folder} lacks commits up to {until}; run `trove repair` to save "
+                    "what is whole"
+                )
+            self._ends = log.ends
+        self._noted = until
+        self._take_over()
+
+    def _take_over(self):
+        """Read what the builder has written."""
+        cdef Index builder = self._builder
+        self.env = builder.env
+        self.buckets, self.objects, self.lists, self.list_uses = (
+            builder.buckets, builder.objects, builder.lists, builder.list_uses
+        )
+        self.chunks, self.packs, self.meta = builder.chunks, builder.packs, builder.meta
+
+    def _map_state(self):
+        """Map the state file to read, where there is a whole one."""
+        try:
+            fd = os.open(os.path.join(self._store, "state"), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            if os.fstat(fd).st_size >= STATE_SIZE:
+                page = mmap.mmap(fd, STATE_SIZE, mmap.MAP_SHARED, mmap.PROT_READ)
+                if page[0:8] == MAGIC and page[8:12] == VERSION.to_bytes(4, "little"):
+                    self._page = self._bytes = page
+                    self._words = <const volatile uint64_t *>&self._bytes[0]
+        except OSError:
+            pass
+        finally:
+            os.close(fd)
+
+    # Closing.
+
+    def _close_env(self):
+        if self.env is not None:
+            env, self.env = self.env, None
+            env.close()
+        if self._still_fd >= 0:
+            os.close(self._still_fd)
+            self._still_fd = -1
+
+    def _let_go_of_private(self):
+        if self._builder is not None:
+            if self.env is None:
+                self.env = self._builder.env
+            self._builder = None
+        self._close_env()
+        if self._way == PRIVATE and _folders.pop(self.folder, None) is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _let_go(self):
+        self._let_go_of_private()
+        self._words = NULL
+        self._bytes = self._page = None
+
+    def pause(self):
+        """As of any index; after the fork the way to read is chosen anew."""
+        self._paused = self._still()
+        self._paused.__enter__()
+        self._let_go()
+
+    def resume(self):
+        paused, self._paused = self._paused, None
+        paused.__exit__(None, None, None)
+
+    def close(self):
+        self._closed = True
+        self._let_go()
