@@ -157,7 +157,7 @@ cdef class ReadonlyIndex(Index):
         if self._words == NULL:
             return False
         boot = bytes(self._bytes[<int>STATE_BOOT : <int>STATE_BOOT + 16])
-        return self._words[<int>STATE_CLEAN >> 3] == 1 or boot == this_boot() != UNKNOWN_BOOT
+        return self._words[<int>STATE_CLEAN >> 3] == 1 or boot == this_boot(self._store) != UNKNOWN_BOOT
 
     def _open_as_it_is(self, live):
         """Open the store's index if that is possible without writing; whether the log does not know where it is.
@@ -208,6 +208,7 @@ cdef class ReadonlyIndex(Index):
         known, sure = 0, False
         if self._words != NULL:
             known, sure = recovery.what_is_known(
+                self._store,
                 self._words[<int>STATE_CLEAN >> 3] == 1,
                 bytes(self._bytes[<int>STATE_BOOT : <int>STATE_BOOT + 16]),
                 self._words[<int>STATE_SEQUENCE >> 3],

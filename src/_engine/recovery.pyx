@@ -7,6 +7,7 @@ flight. In any other case it is rebuilt: from the newest snapshot that is whole,
 commits of all packs that follow in one chain.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 
 import lmdb
 
-from trove.errors import CorruptStoreError, InvalidArgumentError, StorageIOError, TroveError
+from trove.errors import CorruptStoreError, InvalidArgumentError, InvalidDSNError, StorageIOError, TroveError
 
 from libc.stdint cimport uint64_t
 
@@ -28,7 +29,7 @@ from .scan cimport Entry, Log
 from .state cimport STATE_BURNED, State
 from . import snapshots, store
 from .commit import HEAD
-from .core import head_of
+from .core import blake3_hash, head_of
 from .gate import Gate, await_lockless_readers, locked
 from .index import index_error
 from .pack import sync_folder
@@ -131,12 +132,11 @@ def close_core(Core core):
 
 
 def _opened(path, make_parameters, readonly):
+    if os.path.lexists(path) and not os.path.isdir(path):
+        raise InvalidDSNError(f"{path} is a file; a store is a folder: name one, or a new one")
     if readonly:
         return _opened_readonly(path)
-    try:
-        os.makedirs(path, 0o700, exist_ok=True)
-    except OSError as error:
-        raise StorageIOError.of(error, f"making the folder {path}") from error
+    _make_folder(path)
     with Gate(path):
         parameters = store.read(path)
         if parameters is None:
@@ -145,10 +145,33 @@ def _opened(path, make_parameters, readonly):
             lay_out(path)
             store.write(path, parameters)
             sync_folder(path)
+            # Also where somebody else made the folder, and died.
             sync_folder(os.path.dirname(path))
         else:
+            require_hash(parameters)
             lay_out(path)
         return _joined(path, parameters)
+
+
+def _make_folder(path):
+    """Make the folder of a store and those above it, where they lack, and make their names durable."""
+    made = []
+    above = path
+    while not os.path.lexists(above):
+        made.append(above)
+        above = os.path.dirname(above)
+    try:
+        os.makedirs(path, 0o700, exist_ok=True)
+        for folder in made:
+            sync_folder(os.path.dirname(folder))
+    except OSError as error:
+        raise StorageIOError.of(error, f"making the folder {path}") from error
+
+
+def require_hash(parameters):
+    """Raise InvalidDSNError if the hash of a store is one that is not installed."""
+    if parameters.hash == "blake3":
+        blake3_hash()
 
 
 def lay_out(path):
@@ -164,10 +187,14 @@ def _joined(path, parameters):
     cdef Index index
     cdef State state
     cdef Core core
+    lock = os.path.join(path, "LOCK")
     try:
-        lifetime = os.open(os.path.join(path, "LOCK"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lifetime = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StorageIOError.of(error, f"opening {os.path.join(path, 'LOCK')}") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StorageIOError.of(error, f"opening {lock} (mode=r opens a store only to read it)") from error
+        raise StorageIOError.of(error, f"opening {lock}") from error
+    index = None
     try:
         first = locked(lifetime)
         packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
@@ -176,7 +203,7 @@ def _joined(path, parameters):
             state.count_opening()
             await_lockless_readers(path)
         clean = state.clean
-        boot = this_boot()
+        boot = this_boot(path)
         if first and not clean and (state.boot != boot or boot == UNKNOWN_BOOT):
             index = rebuilt(path, packs, state)
         else:
@@ -192,6 +219,8 @@ def _joined(path, parameters):
         fcntl.flock(lifetime, fcntl.LOCK_SH)
         core = Core(path, parameters, index, packs, state, False, lifetime)
     except BaseException:
+        if index is not None:
+            index.close()
         os.close(lifetime)
         raise
     if first and state.inflight[0] > state.sequence:
@@ -268,6 +297,7 @@ def _opened_readonly(path):
     parameters = store.read(path)
     if parameters is None:
         raise CorruptStoreError(f"there is no store in {path}; check the path, or open it with mode=rw to make one")
+    require_hash(parameters)
     packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
     return Core(path, parameters, ReadonlyIndex(path, packs), packs, None, True, None)
 
@@ -285,7 +315,7 @@ def _close(Core core):
                 core.index.sync()
                 if core.writer.pack is not None:
                     core.state.tail = core.writer.pack.number, core.writer.tail
-                core.state.mark(True, this_boot())
+                core.state.mark(True, this_boot(core.path))
         finally:
             core.index.close()
             # Unlocked by hand: a forked child may hold a copy of the descriptor.
@@ -305,9 +335,9 @@ def rebuilt(path, Packs packs, State state):
     try:
         snapshots.restore(path, fresh)
         index = Index(fresh, bulk=BULK)
-        if state.boot not in (this_boot(), UNKNOWN_BOOT):
+        if state.boot not in (this_boot(path), UNKNOWN_BOOT):
             state.forget()
-        known, sure = what_is_known(state.clean, state.boot, state.sequence, state.inflight[0])
+        known, sure = what_is_known(path, state.clean, state.boot, state.sequence, state.inflight[0])
         head, highest = replay(index, packs, known, sure, state.raised)
         # What the state says of unflushed bytes is forgotten with it.
         packs.sync(state.failed)
@@ -328,13 +358,13 @@ def rebuilt(path, Packs packs, State state):
     return Index(target)
 
 
-def what_is_known(clean, boot, sequence, inflight):
+def what_is_known(path, clean, boot, sequence, inflight):
     """What a state says about the log: the commit that it reaches at least, 0 if that is not known, and whether it is sure.
 
     Of a clean store, and in the same boot, no commit that was acknowledged can be missing. The state has no
     checksum: its word counts when it says the same thing twice.
     """
-    known = clean or boot == this_boot() != UNKNOWN_BOOT
+    known = clean or boot == this_boot(path) != UNKNOWN_BOOT
     return sequence if known else 0, known and inflight == sequence
 
 

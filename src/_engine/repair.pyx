@@ -294,7 +294,7 @@ class Repair:
         cdef PackWriter writer = PackWriter(packs, state)
         cdef Index index
         cdef Log log
-        trusted = state.clean or (state.boot == this_boot() != UNKNOWN_BOOT)
+        trusted = state.clean or (state.boot == this_boot(self._path) != UNKNOWN_BOOT)
         acknowledged = state.get(STATE_SEQUENCE) if trusted else 0
         log = Log(packs, 0, meter.move, True, state.raised)
         for number, error in log.unreadable:
@@ -474,7 +474,7 @@ class Repair:
         state.reset(reached)
         state.set(STATE_BURNED, last)
         # What failed to be flushed in this boot is written again, and flushed, by whoever opens the store.
-        state.mark(not state.failed, this_boot())
+        state.mark(not state.failed, this_boot(self._path))
         self._done.append(f"made the index anew, at commit {reached}")
 
 

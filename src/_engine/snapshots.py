@@ -20,6 +20,7 @@ import xxhash
 from trove.errors import StorageIOError, TroveError
 
 from .reports import Snapshot
+from .store import private
 
 KEPT = 2
 _NAME = re.compile(r"[0-9]{20}\.mdb")
@@ -55,7 +56,8 @@ def restore(store: str, index: str) -> int:
     for path in found(store):
         if whole(path):
             os.makedirs(index, 0o700, exist_ok=True)
-            shutil.copyfile(path, Path(index, "data.mdb"))
+            with open(path, "rb") as kept, open(Path(index, "data.mdb"), "wb", opener=private) as copy:
+                shutil.copyfileobj(kept, copy, _BLOCK)
             return int(path.stem)
     return 0
 
@@ -121,7 +123,8 @@ def _keep(store: str, sequence: int, temporary: Path) -> Path:
             f"a snapshot in {target.parent} reads back otherwise than it was written; check the medium"
         )
     sums = target.with_suffix(".xxh3")
-    sums.write_text(written + "\n")
+    with open(sums, "w", encoding="ascii", opener=private) as file:
+        file.write(written + "\n")
     _flush(sums)
     os.rename(temporary, target)
     _flush(target.parent)

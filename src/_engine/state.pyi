@@ -37,5 +37,8 @@ class State:
     def unflushed(self) -> list[tuple[int, int, int, bool]]:
         """The packs that hold bytes which may not be on disk: [(pack, from, end, whether a flush failed)]."""
 
-def this_boot() -> bytes:
-    """What tells this boot of the machine from others: 16 bytes; zeros where the system does not say."""
+def this_boot(store: str) -> bytes:
+    """What tells this boot of the machine, and this store's state file, from others: 16 bytes.
+
+    Zeros where the system does not say.
+    """

@@ -11,7 +11,7 @@ import struct
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from trove.errors import StorageIOError
 
@@ -28,13 +28,19 @@ UNKNOWN_BOOT = bytes(16)
 _RAISED = struct.Struct("<QQQ")
 
 
-def this_boot():
-    """What tells this boot of the machine from others: 16 bytes; zeros where the system does not say."""
+def this_boot(store):
+    """What tells this boot of the machine, and this store's state file, from others: 16 bytes.
+
+    Zeros where the system does not say. The file is in it because a copy of a store, made while it was open,
+    says the same of the boot as the store; but its files are of different moments.
+    """
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return bytes.fromhex(file.read().strip().replace("-", ""))
+            boot = bytes.fromhex(file.read().strip().replace("-", ""))
+        where = os.stat(os.path.join(store, "state"))
     except (OSError, ValueError):
         return UNKNOWN_BOOT
+    return xxh3_128_digest(boot + where.st_dev.to_bytes(8, "little") + where.st_ino.to_bytes(8, "little"))
 
 
 def _check_of(start, end):

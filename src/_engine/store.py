@@ -16,7 +16,9 @@ from pathlib import Path
 
 from xxhash import xxh3_128_hexdigest
 
-from trove.errors import CorruptStoreError, InvalidDSNError, StorageIOError
+from trove.errors import CorruptStoreError, InvalidDSNError, StorageIOError, shown
+
+from .chunker import Chunker
 
 FORMAT = 1
 NAME = "STORE"
@@ -55,6 +57,11 @@ class Parameters:
         return cls(store_id.hex(), HASHES[hash_number], minimum, normal, maximum, level)
 
 
+def private(path: str, flags: int) -> int:
+    """An opener for ``open``: a file that it makes is its owner's alone."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
 def new_store_id() -> str:
     return secrets.token_hex(16)
 
@@ -66,7 +73,7 @@ def write(folder: str, parameters: Parameters) -> None:
     target = Path(folder, NAME)
     temporary = target.with_name(NAME + ".new")
     try:
-        with open(temporary, "wb") as file:
+        with open(temporary, "wb", opener=private) as file:
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
@@ -100,9 +107,23 @@ def read(folder: str) -> Parameters | None:
             f"{path} is damaged, or of another program; put back a copy of it, or run `trove repair`"
         )
     try:
-        return Parameters(**json.loads(body))
+        return checked(Parameters(**json.loads(body)))
     except (TypeError, ValueError) as error:
-        raise CorruptStoreError(f"{path} lacks parameters of a store; update Trove") from error
+        raise CorruptStoreError(
+            f"{path} says what this Trove does not know, or not all that it needs: {error}; update Trove"
+        ) from error
+
+
+def checked(parameters: Parameters) -> Parameters:
+    """``parameters`` themselves. Raises ValueError unless a store can have been made with them."""
+    if not re.fullmatch("[0-9a-f]{32}", parameters.store_id):
+        raise ValueError("the id of the store is not 32 hexadecimal digits")
+    if parameters.hash not in HASHES:
+        raise ValueError(f"the hash {shown(parameters.hash)} is unknown")
+    Chunker(
+        parameters.chunk_minimum, parameters.chunk_normal, parameters.chunk_maximum, parameters.chunk_level
+    )
+    return parameters
 
 
 def _format_of(title: bytes) -> int:
@@ -137,11 +158,12 @@ def looks_like_one(folder: str) -> bool:
 def check_empty(folder: str) -> None:
     """Raise unless a store can be made in ``folder``: nothing of anybody's may be there yet."""
     names = set(os.listdir(folder))
-    if "packs" in names and os.listdir(Path(folder, "packs")):
-        raise CorruptStoreError(
-            f"{Path(folder, NAME)} is missing and packs of a store are there; put the file back, or run "
-            "`trove repair`"
-        )
+    for part in ("packs", "index", "snapshots"):
+        if part in names and any(os.scandir(Path(folder, part))):
+            raise CorruptStoreError(
+                f"{Path(folder, NAME)} is missing and {part} of a store are there; put the file back, or run "
+                "`trove repair`"
+            )
     others = names - {"packs", "index", "snapshots", "LOCK", "state", "reserve", NAME + ".new"}
     if others:
         raise InvalidDSNError(
