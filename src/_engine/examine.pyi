@@ -3,7 +3,8 @@ from .reports import Problem
 def examined_copy(folder: str, target: str, lock: bool = True) -> tuple[int | None, list[Problem]]:
     """Copy the index in ``folder`` to the new folder ``target`` and examine the copy, in another process.
 
-    ``lock`` is False for one that nobody writes to, and whose lock file must not be written either. Gives the commit that it is at, ``None`` when it is not readable at all, and its problems.
+    ``lock`` is False for one that nobody writes to, and whose lock file must not be written either. Gives
+    the commit that it is at, ``None`` when it is not readable at all, and its problems.
     """
 
 def main() -> None:

@@ -268,7 +268,8 @@ def head(Index index):
 def examined_copy(folder, target, bint lock=True):
     """Copy the index in ``folder`` to the new folder ``target`` and examine the copy, in another process.
 
-    ``lock`` is False for one that nobody writes to, and whose lock file must not be written either. Gives the commit that it is at, ``None`` when it is not readable at all, and its problems.
+    ``lock`` is False for one that nobody writes to, and whose lock file must not be written either. Gives
+    the commit that it is at, ``None`` when it is not readable at all, and its problems.
     """
     if not os.path.exists(os.path.join(folder, "data.mdb")):
         return None, [Problem("the index is missing", file="index/data.mdb")]
