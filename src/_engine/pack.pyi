@@ -31,8 +31,8 @@ class Packs:
     def path(self, number: int) -> str: ...
     def numbers(self) -> list[int]: ...
     def open(self, number: int) -> Pack: ...
-    def sync(self) -> None:
-        """Put every pack on disk, whoever wrote to it."""
+    def sync(self, leave_out: Collection[int] = ()) -> None:
+        """Put every pack on disk but those of ``leave_out``, whoever wrote to it."""
 
     def create(self) -> Pack:
         """A new pack, locked as this process's own, its name durable."""

@@ -159,7 +159,7 @@ def check_empty(folder: str) -> None:
     """Raise unless a store can be made in ``folder``: nothing of anybody's may be there yet."""
     names = set(os.listdir(folder))
     for part in ("packs", "index", "snapshots"):
-        if part in names and any(os.scandir(Path(folder, part))):
+        if part in names and os.listdir(Path(folder, part)):
             raise CorruptStoreError(
                 f"{Path(folder, NAME)} is missing and {part} of a store are there; put the file back, or run "
                 "`trove repair`"
