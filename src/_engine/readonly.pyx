@@ -104,7 +104,7 @@ cdef class ReadonlyIndex(Index):
                 return False  # a writer is about to come
             self._held = True
         if self._words == NULL:
-            return not os.path.exists(os.path.join(self._store, "state"))
+            return mapped_state(self._store) is None  # until somebody opens the store to write, and makes it
         if self._words[<int>STATE_OPENINGS >> 3] != self._openings:
             return False
         return self._way != PRIVATE or self._words[<int>STATE_SEQUENCE >> 3] == self._noted
@@ -269,21 +269,10 @@ cdef class ReadonlyIndex(Index):
         self.chunks, self.packs, self.meta = builder.chunks, builder.packs, builder.meta
 
     def _map_state(self):
-        """Map the state file to read, where there is a whole one."""
-        try:
-            fd = os.open(os.path.join(self._store, "state"), os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return
-        try:
-            if os.fstat(fd).st_size >= STATE_SIZE:
-                page = mmap.mmap(fd, STATE_SIZE, mmap.MAP_SHARED, mmap.PROT_READ)
-                if page[0:8] == MAGIC and page[8:12] == VERSION.to_bytes(4, "little"):
-                    self._page = self._bytes = page
-                    self._words = <const volatile uint64_t *>&self._bytes[0]
-        except OSError:
-            pass
-        finally:
-            os.close(fd)
+        self._page = mapped_state(self._store)
+        if self._page is not None:
+            self._bytes = self._page
+            self._words = <const volatile uint64_t *>&self._bytes[0]
 
     # Closing.
 
@@ -322,3 +311,20 @@ cdef class ReadonlyIndex(Index):
     def close(self):
         self._closed = True
         self._let_go()
+
+
+def mapped_state(store):
+    """The state file of a store, mapped to read; ``None`` where there is no whole one."""
+    try:
+        fd = os.open(os.path.join(store, "state"), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if os.fstat(fd).st_size < STATE_SIZE:
+            return None
+        page = mmap.mmap(fd, STATE_SIZE, mmap.MAP_SHARED, mmap.PROT_READ)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    return page if page[0:8] == MAGIC and page[8:12] == VERSION.to_bytes(4, "little") else None

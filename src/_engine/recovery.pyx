@@ -179,7 +179,14 @@ def lay_out(path):
         for name in ("packs", "index", "snapshots"):
             os.makedirs(os.path.join(path, name), 0o700, exist_ok=True)
     except OSError as error:
-        raise StorageIOError.of(error, f"making folders in {path}") from error
+        raise _not_opened(error, f"making folders in {path}") from error
+
+
+def _not_opened(error, doing):
+    """The typed error for a failure of opening a store to write."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        doing += " (mode=r opens a store only to read it)"
+    return StorageIOError.of(error, doing)
 
 
 def _joined(path, parameters):
@@ -191,9 +198,7 @@ def _joined(path, parameters):
     try:
         lifetime = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise StorageIOError.of(error, f"opening {lock} (mode=r opens a store only to read it)") from error
-        raise StorageIOError.of(error, f"opening {lock}") from error
+        raise _not_opened(error, f"opening {lock}") from error
     index = None
     try:
         first = locked(lifetime)
@@ -328,7 +333,7 @@ def _close(Core core):
 
 def rebuilt(path, Packs packs, State state):
     """A new index in place of what there is, made from the log; the store is ours alone."""
-    cdef Index index
+    cdef Index index = None
     fresh = os.path.join(path, "index.new")
     target = os.path.join(path, "index")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -346,12 +351,15 @@ def rebuilt(path, Packs packs, State state):
         shutil.rmtree(target, ignore_errors=True)
         os.rename(fresh, target)
         sync_folder(path)
-    except OSError as error:
-        if isinstance(error, TroveError):
-            raise
-        raise StorageIOError.of(error, f"rebuilding the index of {path}") from error
-    except lmdb.Error as error:
-        raise index_error(error, f"rebuilding the index of {path}") from error
+    except BaseException as error:
+        if index is not None:
+            index.close()
+        shutil.rmtree(fresh, ignore_errors=True)
+        if isinstance(error, OSError) and not isinstance(error, TroveError):
+            raise StorageIOError.of(error, f"rebuilding the index of {path}") from error
+        if isinstance(error, lmdb.Error):
+            raise index_error(error, f"rebuilding the index of {path}") from error
+        raise
     state.reset(head)
     # Commits that the chain does not reach must not be reached by a later one that has their predecessor's number.
     state.set(STATE_BURNED, max(head, highest))

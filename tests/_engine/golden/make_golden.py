@@ -1,7 +1,7 @@
 """Makes the golden stores: ``python tests/_engine/golden/make_golden.py``, once for each format version.
 
-``format-1-<hash>.tar.xz`` is a closed store as it lies on disk, ``format-1.json`` what it says of its objects.
-They are made anew only with a new format version; the ones of older versions stay.
+``format-1-<hash>.tar.xz`` is a closed store as it lies on disk, ``format-1.json`` what it says of its
+objects. They are made anew only with a new format version; the ones of older versions stay.
 """
 
 from __future__ import annotations
