@@ -95,6 +95,18 @@ def parameters_maker(settings):
     return make
 
 
+def check_same(settings, parameters):
+    """Raise InvalidDSNError if the settings ask for another store than one of these parameters."""
+    if "hash" in settings and settings["hash"] != parameters.hash:
+        raise InvalidDSNError(f"this store was made with hash={parameters.hash}; leave the setting out")
+    if "chunk_size" in settings:
+        wanted = chunk_parameters(int(settings["chunk_size"]))
+        if tuple(wanted)[1] != parameters.chunk_normal:
+            raise InvalidDSNError(
+                f"this store was made with chunks of {parameters.chunk_normal} bytes; leave chunk_size out"
+            )
+
+
 cdef bytes default_block(str key):
     """The attribute block of an object that is put without options."""
     cdef Py_ssize_t dot = key.rfind(".")
@@ -137,25 +149,18 @@ cdef class Engine:
         with self._opening:
             if self._core is not None:
                 raise InvalidArgumentError("driver 'trove' is open already; close() it first")
+            there = store.read(path) if os.path.isdir(path) else None
+            if there is not None:
+                check_same(settings, there)
             self._core = open_core(path, make, readonly)
             self._session = Session()
             self._path, self._durable, self._verify, self._readonly = path, durable, verify, readonly
             try:
-                self._check_same(settings)
+                # Somebody else may have made it meanwhile.
+                check_same(settings, self._core.parameters)
             except BaseException:
                 self._let_go()
                 raise
-
-    def _check_same(self, settings):
-        parameters = self._core.parameters
-        if "hash" in settings and settings["hash"] != parameters.hash:
-            raise InvalidDSNError(f"this store was made with hash={parameters.hash}; leave the setting out")
-        if "chunk_size" in settings:
-            wanted = chunk_parameters(int(settings["chunk_size"]))
-            if tuple(wanted)[1] != parameters.chunk_normal:
-                raise InvalidDSNError(
-                    f"this store was made with chunks of {parameters.chunk_normal} bytes; leave chunk_size out"
-                )
 
     def close(self):
         with self._opening:

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from typing import Final
 
 PACK_MAGIC: Final[bytes]

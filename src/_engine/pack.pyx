@@ -155,6 +155,8 @@ cdef class Packs:
         """The numbers of all packs, in order."""
         try:
             names = os.listdir(self.folder)
+        except FileNotFoundError:
+            return []  # what refers to a pack finds it missing
         except OSError as error:
             raise StorageIOError.of(error, f"listing {self.folder}") from error
         return sorted(int(name[:10]) for name in names if _NAME.fullmatch(name))

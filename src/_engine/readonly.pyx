@@ -182,7 +182,8 @@ cdef class ReadonlyIndex(Index):
             recovery.check_index(
                 self, txn, self._packs_of_store, self._words[<int>STATE_SEQUENCE >> 3] if clean else 0
             )
-            doubtful = not live and not recovery.is_recorded(self, txn, self._packs_of_store)
+            _, sure = self._what_is_known()
+            doubtful = sure and not live and not recovery.is_recorded(self, txn, self._packs_of_store)
         finally:
             txn.abort()
         if not live:
@@ -203,17 +204,20 @@ cdef class ReadonlyIndex(Index):
             return False
         return True
 
+    def _what_is_known(self):
+        if self._words == NULL:
+            return 0, False
+        return recovery.what_is_known(
+            self._store,
+            self._words[<int>STATE_CLEAN >> 3] == 1,
+            bytes(self._bytes[<int>STATE_BOOT : <int>STATE_BOOT + 16]),
+            self._words[<int>STATE_SEQUENCE >> 3],
+            self._words[<int>STATE_INFLIGHT >> 3],
+        )
+
     def _open_private(self, live):
         """Make an index in a temporary folder, from the newest snapshot and the log."""
-        known, sure = 0, False
-        if self._words != NULL:
-            known, sure = recovery.what_is_known(
-                self._store,
-                self._words[<int>STATE_CLEAN >> 3] == 1,
-                bytes(self._bytes[<int>STATE_BOOT : <int>STATE_BOOT + 16]),
-                self._words[<int>STATE_SEQUENCE >> 3],
-                self._words[<int>STATE_INFLIGHT >> 3],
-            )
+        known, sure = self._what_is_known()
         try:
             self.folder = tempfile.mkdtemp(prefix="trove-index-")
         except OSError as error:

@@ -85,7 +85,7 @@ def release_lifetime(Core core):
 def open_core(path, make_parameters, readonly=False):
     """The core for the store at ``path``, made if it is not there; shared with other handles on it.
 
-    ``make_parameters()`` gives the parameters of a new store.
+    ``make_parameters()`` gives the parameters of a new store; ``None`` for one that was there already.
     """
     path = os.path.realpath(path)
     with _cores_lock:
@@ -136,12 +136,18 @@ def _opened(path, make_parameters, readonly):
         raise InvalidDSNError(f"{path} is a file; a store is a folder: name one, or a new one")
     if readonly:
         return _opened_readonly(path)
-    _make_folder(path)
+    wanted = None
+    if make_parameters is not None and not os.path.isdir(path):
+        # Before anything is made: they may be impossible.
+        wanted = make_parameters()
+        _make_folder(path)
     with Gate(path):
         parameters = store.read(path)
         if parameters is None:
+            if make_parameters is None:
+                raise CorruptStoreError(f"the store that was open in {path} is gone; put it back, or open it anew")
             store.check_empty(path)
-            parameters = make_parameters()
+            parameters = wanted or make_parameters()
             lay_out(path)
             store.write(path, parameters)
             sync_folder(path)
@@ -258,7 +264,9 @@ def _trusted(path, packs, State state, first):
         if not first:
             raise
         return rebuilt(path, packs, state)
-    if recorded:
+    _, sure = what_is_known(path, state.clean, state.boot, state.sequence, state.inflight[0])
+    if recorded or not sure:
+        # Unless a loss of the log would be noticed, an index that knows more is not given up for it.
         return index
     index.close()
     try:

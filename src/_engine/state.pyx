@@ -139,6 +139,9 @@ cdef class State:
     def mark(self, bint clean, bytes boot):
         """Say whether the store is clean, durably."""
         self._map[STATE_BOOT : STATE_BOOT + 16] = boot
+        if clean:
+            # Twice the same, so that whoever opens it next can rely on it: see ``what_is_known``.
+            self.set(STATE_INFLIGHT, self.get(STATE_SEQUENCE))
         self.set(STATE_CLEAN, 1 if clean else 0)
         try:
             self._map.flush()
@@ -149,7 +152,7 @@ cdef class State:
         """Begin anew: the index is at ``sequence``, nothing is in flight, and all is flushed but what failed."""
         cdef Py_ssize_t i
         cdef volatile uint64_t *slot
-        self.set(STATE_INFLIGHT, 0)
+        self.set(STATE_INFLIGHT, sequence)
         self.set(STATE_SEQUENCE, sequence)
         for i in range(STATE_SLOT_COUNT):
             slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
