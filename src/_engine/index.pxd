@@ -5,6 +5,8 @@ cdef class Index:
     cdef readonly bint readonly
     cdef readonly size_t bulk         # see the constructor
     cdef readonly object env
+    cdef readonly bint written        # whether a write transaction was ever begun
+    cdef bint _writing                # whether `env` was opened for that
     # The tables: a name of a bucket -> its row; bucket NUL key -> an object; list id -> references of a
     # chunk list; list id -> how many objects share it; chunk id -> where it is and its references;
     # number of a pack -> its live bytes; what the index is a state of.

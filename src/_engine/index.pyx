@@ -6,6 +6,10 @@ SIGBUS if the file system could not back a page of the map when it is touched. S
 allocated beforehand: the map never reaches beyond what ``posix_fallocate`` gave the file, and it grows at
 quiet points, when this process has no transaction open. Other processes notice and follow.
 
+Tables can be found in a write transaction only, unless the environment is opened for reading alone. So that is
+how it is opened at first, and after a fork: whoever only reads never waits for a writer. Whoever begins to
+write has it opened anew.
+
 LMDB cuts the file to the size of each map that it makes. A map that is smaller than the file would so take
 pages from under the maps of others. So whoever makes a map holds the lock of the file's size, and makes it as
 long as the file is.
@@ -57,8 +61,6 @@ def index_error(error, doing):
     """The typed error for an ``lmdb.Error``; raise it from ``error``."""
     if isinstance(error, lmdb.DiskError):
         return StorageFullError(f"{doing} failed: {error}; free some space, then try again")
-    if isinstance(error, lmdb.ReadersFullError):
-        return StorageIOError(f"{doing} failed: more than {MAX_READERS} reads at a time; read with fewer threads")
     if isinstance(error, _DAMAGE):
         return CorruptStoreError(
             f"{doing} failed: {error}; the index can be rebuilt from the log: run `trove repair`"
@@ -82,40 +84,81 @@ cdef class Index:
         try:
             if not self.readonly:
                 os.makedirs(self.folder, 0o700, exist_ok=True)
-            self._open(self._lock)
+            self._open(self._lock, self.bulk or self._writing)
         except lmdb.Error as error:
             raise index_error(error, f"opening the index in {self.folder}") from error
         except OSError as error:
             raise StorageIOError.of(error, f"opening the index in {self.folder}") from error
 
-    def _open(self, lock):
-        path = os.path.join(self.folder, "data.mdb")
-        if self.readonly:
-            self.env = env = self._environment(os.path.getsize(path), writemap=False, lock=lock)
-        else:
+    def _open(self, lock, writing):
+        if not self.readonly:
             self._allocate(os.path.join(self.folder, "lock.mdb"), LOCK_SIZE)
+        if not writing:
+            try:
+                return self._open_as(lock, False)
+            except (FileNotFoundError, lmdb.NotFoundError):
+                # There is none yet, or not all of it.
+                if self.readonly:
+                    raise
+        return self._open_as(lock, True)
+
+    def _open_as(self, lock, writing):
+        try:
+            self._open_environment(lock, writing)
+            self.env.reader_check()
+            tables = self._tables(writing)
+        except BaseException:
+            self._drop()
+            raise
+        self._writing = writing
+        (self.buckets, self.objects, self.lists, self.list_uses, self.chunks, self.packs, self.meta) = tables
+
+    def _drop(self):
+        env, self.env = self.env, None
+        self._writing = False
+        if env is not None:
+            env.close()
+
+    def _open_environment(self, lock, writing):
+        path = os.path.join(self.folder, "data.mdb")
+        if not writing:
+            size = os.path.getsize(path)
+            if size == 0:
+                raise FileNotFoundError(path)
+            self.env = self._environment(size, False, lock)
+            # Asked only now: a writer may have enlarged the file, and used it, since it was mapped.
+            size = os.path.getsize(path)
+        else:
             with self._sized() as fd:
                 size = os.fstat(fd).st_size
                 if size == 0:
                     # LMDB lays its first pages out itself; only then can the file be allocated to its full size.
-                    self._environment(FIRST_MAP, writemap=False).close()
+                    self._environment(FIRST_MAP, True, writemap=False).close()
                     size = os.fstat(fd).st_size
                 room = max(size, FIRST_MAP, self.bulk)
                 if not self.bulk:
                     os.posix_fallocate(fd, 0, room)
-                self.env = env = self._environment(room, writemap=not self.bulk, lock=lock)
-            if (env.info()["last_pgno"] + 1) * env.stat()["psize"] > size:
-                self.close()
-                raise CorruptStoreError(f"{path} is cut short; run `trove repair` to rebuild it from the log")
-        env.reader_check()
-        tables = [env.open_db(name.encode(), create=not self.readonly) for name in TABLES]
-        (self.buckets, self.objects, self.lists, self.list_uses, self.chunks, self.packs, self.meta) = tables
+                self.env = self._environment(room, True, lock, writemap=not self.bulk)
+                self._check_length(path, size)
+            return
+        self._check_length(path, size)
 
-    def _environment(self, size, writemap, lock=True):
+    def _check_length(self, path, size):
+        if (self.env.info()["last_pgno"] + 1) * self.env.stat()["psize"] > size:
+            raise CorruptStoreError(f"{path} is cut short; run `trove repair` to rebuild it from the log")
+
+    def _tables(self, writing):
+        while True:
+            try:
+                return [self.env.open_db(name.encode(), create=writing) for name in TABLES]
+            except lmdb.MapResizedError:
+                self._remap(writing, False)
+
+    def _environment(self, size, writing, lock=True, writemap=False):
         return lmdb.open(
             self.folder,
             map_size=size,
-            readonly=self.readonly,
+            readonly=not writing,
             sync=False,
             writemap=writemap,
             readahead=False,
@@ -123,7 +166,7 @@ cdef class Index:
             max_dbs=len(TABLES),
             max_spare_txns=16,
             mode=0o600,
-            create=not self.readonly,
+            create=writing,
             lock=lock,
             lib_version=LIB_VERSION,
         )
@@ -162,6 +205,15 @@ cdef class Index:
                 return self.env.begin(None, None, False, buffers)
             except lmdb.MapResizedError:
                 self._leave()
+            except lmdb.ReadersFullError as error:
+                # The places of processes that died come free when somebody looks.
+                freed = self.env.reader_check()
+                self._leave()
+                if freed:
+                    continue
+                raise StorageIOError(
+                    f"the index in {self.folder} has {MAX_READERS} readers at once and takes no more; try again"
+                ) from error
             except lmdb.Error as error:
                 self._leave()
                 raise index_error(error, f"reading the index in {self.folder}") from error
@@ -202,12 +254,26 @@ cdef class Index:
             # Once begun, LMDB itself refuses to move the map from under the transaction.
             self._enter()
             try:
-                return self.env.begin(None, None, True, True)
+                if self._writing:
+                    self.written = True
+                    return self.env.begin(None, None, True, True)
             except lmdb.MapResizedError:
                 pass
             finally:
                 self._leave()
-            self._follow()
+            if self._writing:
+                self._follow()
+            else:
+                self._open_to_write()
+
+    def _open_to_write(self):
+        with self._still():
+            if self._closed:
+                raise DriverClosedError.of("trove")
+            if not self._writing:
+                self._drop()
+                self._writing = True
+                self._open_typed()
 
     def grow(self):
         """Give the map more room. The caller holds this process's write lock and no transaction.
@@ -216,7 +282,9 @@ cdef class Index:
         """
         try:
             with self._still():
-                self._map_anew(True)
+                # What readers that died had kept can be used again; that may be all the room that was lacking.
+                if not self.env.reader_check():
+                    self._remap(self._writing, True)
         except OSError as error:
             raise StorageIOError.of(error, f"enlarging the index in {self.folder}") from error
 
@@ -224,16 +292,16 @@ cdef class Index:
         """Map what another process has added to the file."""
         try:
             with self._still():
-                self._map_anew(False)
+                self._remap(self._writing, False)
         except OSError as error:
             raise StorageIOError.of(error, f"mapping the index in {self.folder}") from error
 
-    def _map_anew(self, bint more):
+    def _remap(self, bint writing, bint more):
         known = self.env.info()["map_size"]
         if self.bulk:
             self.env.set_mapsize(2 * known)
             return
-        if self.readonly:
+        if not writing:
             self.env.set_mapsize(os.path.getsize(os.path.join(self.folder, "data.mdb")))
             return
         with self._sized() as fd:
@@ -282,18 +350,16 @@ cdef class Index:
         """Close the environment, and let everybody wait. The caller sees to it that nobody is writing."""
         self._paused = self._still()
         self._paused.__enter__()
-        if self.env is not None:
-            env, self.env = self.env, None
-            env.close()
+        self._drop()
 
     def resume(self):
         """Go on after ``pause``; if the index can't be opened, whoever needs it next tries again."""
         paused, self._paused = self._paused, None
         try:
             if not self._closed:
-                self._open(self._lock)
+                self._open(self._lock, False)
         except (lmdb.Error, OSError, CorruptStoreError):
-            self.env = None
+            pass
         finally:
             paused.__exit__(None, None, None)
 
@@ -336,6 +402,4 @@ cdef class Index:
             used = (self.env.info()["last_pgno"] + 1) * self.env.stat()["psize"]
             with self._sized() as fd:
                 os.ftruncate(fd, max(os.fstat(fd).st_size, used))
-        if self.env is not None:
-            env, self.env = self.env, None
-            env.close()
+        self._drop()

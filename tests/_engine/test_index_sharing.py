@@ -1,0 +1,107 @@
+"""The index that processes share: it grows under all of them, and what the dead held comes free."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.alone import Child, alone, together
+from harness.described import described, name_of
+from harness.index_rows import check_store
+
+from trove.drivers.engine import EngineDriver
+
+
+def opened(folder: Path, **options: str) -> EngineDriver:
+    driver = EngineDriver()
+    driver.open(f"trove://{folder}/store", durability="relaxed", **options)
+    return driver
+
+
+def index_size(folder: Path) -> int:
+    return (folder / "store" / "index" / "data.mdb").stat().st_size
+
+
+@alone()
+def test_the_index_grows_under_eight_processes(tmp_path: Path) -> None:
+    """Some write until it has grown several times, others read on, through maps that are too short again
+    and again; a page that one of them could not touch would kill it."""
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        for key in ("here", "there"):
+            driver.put("b", key, described(key, 1500))
+    writers, objects = 4, 400
+    running = memoryview(mmap.mmap(-1, 8 * writers)).cast("q")
+    before = index_size(tmp_path)
+
+    def write(writer: int) -> None:
+        running[writer] = 1
+        with opened(tmp_path) as driver:
+            for number in range(objects):
+                driver.put("b", f"{writer}/{number:04d}", described(f"{writer}/{number}", 1800))
+        running[writer] = 2
+
+    def read() -> None:
+        with opened(tmp_path) as driver:
+            while min(running) < 2:
+                assert name_of(driver.get("b", "here").read()) == "here"
+                newest = list(driver.list("b", prefix="1/"))[-1:]
+                for info in newest:
+                    assert name_of(driver.get("b", info.key).read()) == f"1/{int(info.key[2:])}"
+
+    def idle() -> None:
+        """One whose map stays as it was until all is over."""
+        with opened(tmp_path) as driver:
+            while min(running) < 2:
+                os.sched_yield()
+            assert name_of(driver.get("b", "there").read()) == "there"
+            driver.put("b", "idle", b"")
+
+    works: list[Callable[[], None]] = [lambda writer=writer: write(writer) for writer in range(writers)]  # type: ignore[misc]
+    together(*works, read, read, read, idle)
+    assert index_size(tmp_path) >= 4 * before
+    with opened(tmp_path) as driver:
+        assert driver.stats().objects == writers * objects + 3
+    check_store(tmp_path / "store", tmp_path / "scratch")
+
+
+def killed_while_reading(folder: Path, transactions: int) -> None:
+    """A process that has read transactions open is killed in the middle of them."""
+
+    def read() -> None:
+        driver = opened(folder)
+        held = [driver.opened().index.env.begin() for _ in range(transactions)]
+        assert len(held) == transactions
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert Child(read).wait() == -signal.SIGKILL
+
+
+@alone()
+def test_what_a_killed_reader_held_is_used_again(tmp_path: Path) -> None:
+    """Its snapshot would keep every page that is written from then on from being used again."""
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        driver.put("b", "k", b"")
+        killed_while_reading(tmp_path, 1)
+        for number in range(3000):
+            driver.put("b", f"k{number % 10}", bytes(1900))
+        # Ten objects; a version of the index for each commit would be 3,000 times several pages.
+        assert index_size(tmp_path) <= 4 << 20
+        env = driver.opened().index.env
+        assert str(os.getpid()) in env.readers() or "no active" in env.readers()
+
+
+@alone()
+def test_killed_readers_leave_room_for_others(tmp_path: Path) -> None:
+    """More readers than LMDB has places for die; a process that had the store open all along reads on."""
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        driver.put("b", "k", b"here")
+        killed_while_reading(tmp_path, 1000)
+        env = driver.opened().index.env
+        mine = [env.begin() for _ in range(40)]
+        assert len(mine) == 40
