@@ -19,6 +19,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from trove.driver.data import blocks, flat
+from trove.errors import InvalidArgumentError
 
 from .codec cimport (
     CHUNK_ID,
@@ -38,7 +39,7 @@ from .codec cimport (
     store64,
 )
 from .commit cimport Commit, chunk_key
-from .core cimport Core
+from .core cimport Core, forks_so_far
 from .index cimport row
 from .pack cimport Pack, aligned, write_header
 
@@ -248,6 +249,10 @@ cdef int _fill(Core core, Content content, object source) except -1:
                 view, last = source.send(consumed)
             except StopIteration:
                 break
+            if core.forks != forks_so_far():
+                raise InvalidArgumentError(
+                    "the process forked while the data of a put was read, and only the parent can go on with it"
+                )
             if last and content.count == 0 and len(view) <= INLINE_LIMIT:
                 content.inline = bytes(view)
                 consumed = len(view)

@@ -48,10 +48,12 @@ cdef class Core:
     cdef object __weakref__
     cdef bytes name(self, const uint8_t *data, Py_ssize_t length)
     cdef object submit(self, Change change)
-    cdef bint _wait(self, Change change) except -1
+    cdef object _wait(self, Change change)
     cdef int commit(self, list changes) except -1
+    cdef bint _tried(self, list changes) except -1
     cdef int _attempt(self, list changes) except -1
     cdef int _append(self, Commit commit, object txn, bint durable) except -1
-    cdef list _without_space(self, list changes, object error)
+    cdef int _care(self, Commit commit, bint durable) except -1
+    cdef int _without_space(self, list changes, object error) except -1
     cdef int flush(self) except -1
     cdef object catch_up(self, object txn)

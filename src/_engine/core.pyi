@@ -1,7 +1,7 @@
 from typing import Any, Literal, overload
 
 from .index import Index
-from .pack import Packs
+from .pack import Packs, PackWriter
 from .reports import Snapshot
 from .state import State
 from .store import Parameters
@@ -29,7 +29,13 @@ class Core:
     def index(self) -> Index: ...
     @property
     def state(self) -> State: ...
+    @property
+    def writer(self) -> PackWriter: ...
     handles: int
+    @property
+    def waiting(self) -> int:
+        """How many changes have queued up behind the commit that is under way."""
+
     def flush_now(self) -> None:
         """Flush what is unflushed, in its own transaction."""
 

@@ -142,43 +142,53 @@ cdef class Core:
 
         One thread leads: it commits what is there, wakes whom it committed for, and hands the lead to the
         first of those who came meanwhile, who takes them all along. Between the reading and the setting of
-        a field here no other thread runs: nothing in between lets go of the interpreter's lock.
+        a field here no other thread runs: nothing in between lets go of the interpreter's lock, as making an
+        object can, by way of the garbage collection.
+
+        An interrupt (KeyboardInterrupt, or whatever a signal's handler raises) that comes while the change
+        waits in the queue, or before the log has it, prevents it. One that comes later is raised when it is
+        done, and says nothing of it: as anywhere in Python, it may have come just after.
         """
-        cdef bint interrupted = False
-        cdef Change other
+        interrupt = None
         if self._leading:
             change._turn = _thread.allocate_lock()
             change._turn.acquire()
-            self._queue.append(change)
-            interrupted = self._wait(change)
+            if self._leading:
+                self._queue.append(change)
+                interrupt = self._wait(change)
         if not change._done:
             self._leading = True
             changes = [change]
-            changes += self._queue
-            self._queue = []
             try:
+                taken, self._queue = self._queue, []
+                changes += taken
                 self.commit(changes)
             finally:
                 self._hand_over(changes)
-        if interrupted:
-            _thread.interrupt_main()
+        if interrupt is not None:
+            raise interrupt
         if change.error is not None:
             raise change.error
         return change.result
 
-    cdef bint _wait(self, Change change) except -1:
-        """Wait until ``change`` is done or may lead; whether an interrupt came that is to be raised later."""
-        cdef bint interrupted = False
+    @property
+    def waiting(self):
+        """How many changes have queued up behind the commit that is under way."""
+        return len(self._queue)
+
+    cdef object _wait(self, Change change):
+        """Wait until ``change`` is done or may lead; the interrupt that came meanwhile and is to be raised then."""
+        interrupt = None
         while True:
             try:
                 change._turn.acquire()
-                return interrupted
-            except BaseException:
+                return interrupt
+            except BaseException as error:
                 if change in self._queue:
                     # Nobody has begun with it: it is not going to happen.
                     self._queue.remove(change)
                     raise
-                interrupted = True
+                interrupt = error
 
     def _hand_over(self, list changes):
         """Wake those that were committed for, and the one to lead next."""
@@ -193,60 +203,78 @@ cdef class Core:
             change._turn.release()
 
     def pause(self):
-        """Before a fork: no thread of this process commits or reads the index until ``resume``."""
+        """Before a fork: no thread of this process commits or reads the index until ``resume``.
+
+        It waits for the commit that is under way, and for reads of the index, the longest of which is the
+        copying of a snapshot. Interrupts that come meanwhile are returned: the fork goes on whatever happens here.
+        """
         cdef Change change
+        interrupts = []
         while self._leading:
             change = Change.__new__(Change)
             change._turn = _thread.allocate_lock()
             change._turn.acquire()
+            if not self._leading:
+                break
             self._queue.insert(0, change)
-            change._turn.acquire()
+            patiently(change._turn.acquire, interrupts)
             if not change._done:
                 break
             # The leader before had taken it along.
         self._leading = True
-        self.index.pause()
+        patiently(self.index.pause, interrupts)
+        return interrupts
 
     def resume(self):
-        self.index.resume()
-        self._hand_over([None])
+        try:
+            self.index.resume()
+        finally:
+            self._hand_over([None])
 
     cdef int commit(self, list changes) except -1:
-        """Commit ``changes`` together; each gets its result or its own error. Called by the leader."""
-        cdef Change change
-        pending = changes
-        while pending:
+        """Commit ``changes`` together; each gets its result or its own error. Called by the leader, the first."""
+        cdef Change leader = changes[0]
+        cdef bint done = False
+        while not done:
             try:
-                self._attempt(pending)
-                break
-            except lmdb.MapFullError:
-                try:
-                    self.index.grow()
-                except StorageFullError as error:
-                    pending = self._without_space(pending, error)
-                except TroveError as error:
-                    fail(pending, error)
-            except _Restage:
-                pass
-            except StorageFullError as error:
-                pending = self._without_space(pending, error)
-            except lmdb.Error as error:
-                typed = index_error(error, f"committing to the index in {self.index.folder}")
-                typed.__cause__ = error
-                fail(pending, typed)
+                done = self._tried(changes)
+            except Exception as error:
+                fail(changes, error)
             except BaseException as error:
-                fail(pending, error)
-            pending = [change for change in pending if change.error is None]
+                # It is meant for this thread, whose change does not happen now. The others' do.
+                leader.error = error
         return 0
 
-    cdef list _without_space(self, list changes, object error):
+    cdef bint _tried(self, list changes) except -1:
+        """Commit those of ``changes`` that have not failed; False when what was against it is out of the way."""
+        cdef Change change
+        for change in changes:
+            if change.error is None:
+                break
+        else:
+            return True
+        try:
+            try:
+                self._attempt(changes)
+                return True
+            except lmdb.MapFullError:
+                self.index.grow()
+        except _Restage:
+            pass
+        except StorageFullError as error:
+            self._without_space(changes, error)
+        except lmdb.Error as error:
+            raise index_error(error, f"committing to the index in {self.index.folder}") from error
+        return False
+
+    cdef int _without_space(self, list changes, object error) except -1:
         """Go on with the deletes among ``changes`` in the space that is kept for them; the others fail."""
         cdef Change change
         if not reserve.spend(self.path):
             fail(changes, error)
         self._reserved = False
         fail([change for change in changes if not change.frees()], error)
-        return changes
+        return 0
 
     cdef int _attempt(self, list changes) except -1:
         cdef Change change
@@ -275,6 +303,13 @@ cdef class Core:
             if commit.count:
                 self._append(commit, txn, durable)
                 txn = None
+                try:
+                    self._care(commit, durable)
+                except Exception:
+                    pass  # what is committed stays so: later commits try again
+                except BaseException as error:
+                    change = changes[0]
+                    change.error = error
         finally:
             if txn is not None:
                 txn.abort()
@@ -316,12 +351,16 @@ cdef class Core:
             raise
         # The lock is gone with the transaction: others may have committed more by now.
         self.state.raise_to(STATE_SEQUENCE, sequence)
-        if not self._reserved and sequence % RESERVE_EVERY == 0:
+        self._unsaved_changes += commit.count
+        self._unsaved_bytes += record.size
+        return 0
+
+    cdef int _care(self, Commit commit, bint durable) except -1:
+        """What is due after a commit, and does not belong to it."""
+        if not self._reserved and commit.sequence % RESERVE_EVERY == 0:
             self._reserved = reserve.keep(self.path)
         if not durable and self._flusher is None:
             self._start_flusher()
-        self._unsaved_changes += commit.count
-        self._unsaved_bytes += record.size
         if self._unsaved_changes >= SNAPSHOT_CHANGES or self._unsaved_bytes >= SNAPSHOT_BYTES:
             self._consider_snapshot()
         return 0
@@ -394,10 +433,11 @@ cdef class Core:
         self.submit(change)
 
     def _start_flusher(self):
-        self._flusher = threading.Thread(
+        flusher = threading.Thread(
             target=_flush_regularly, args=(weakref.ref(self), self._wake), name="trove-flush", daemon=True
         )
-        self._flusher.start()
+        flusher.start()
+        self._flusher = flusher
 
     def stop_flusher(self):
         flusher, self._flusher = self._flusher, None
@@ -405,7 +445,6 @@ cdef class Core:
             self._wake.set()
             flusher.join()
             self._wake.clear()
-
 
     # Snapshots.
 
@@ -438,10 +477,11 @@ cdef class Core:
             return
         if self._snapshotter is None or not self._snapshotter.is_alive():
             self._unsaved_changes = self._unsaved_bytes = 0
-            self._snapshotter = threading.Thread(
+            snapshotter = threading.Thread(
                 target=_snapshot_once, args=(self,), name="trove-snapshot", daemon=True
             )
-            self._snapshotter.start()
+            snapshotter.start()
+            self._snapshotter = snapshotter
 
     def end_snapshot(self):
         """Wait for the snapshot that is being taken in the background."""
@@ -467,6 +507,15 @@ def blake3_hash():
             "pip install 'trove-engine[blake3]'"
         ) from error
     return blake3
+
+
+def patiently(call, interrupts):
+    """Do ``call()`` to its end; whatever interrupts it is added to ``interrupts``."""
+    while True:
+        try:
+            return call()
+        except BaseException as error:
+            interrupts.append(error)
 
 
 def fail(changes, error):

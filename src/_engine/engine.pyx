@@ -129,10 +129,12 @@ cdef class Engine:
     cdef bint _durable
     cdef bint _readonly
     cdef int _verify
-    cdef object _opening
+    cdef object _opening              # held to open and close
+    cdef int _opening_forks           # how often this process's line had forked when it was made
 
     def __init__(self):
         self._opening = threading.Lock()
+        self._opening_forks = forks_so_far()
 
     @property
     def name(self):
@@ -146,7 +148,7 @@ cdef class Engine:
         verify = _VERIFY[choice(settings, "verify", "first", "always", "never")]
         readonly = choice(settings, "mode", "rw", "r") == "r"
         make = parameters_maker(settings)
-        with self._opening:
+        with self._opening_here():
             if self._core is not None:
                 raise InvalidArgumentError("driver 'trove' is open already; close() it first")
             there = store.read(path) if os.path.isdir(path) else None
@@ -162,8 +164,17 @@ cdef class Engine:
                 self._let_go()
                 raise
 
+    def _opening_here(self):
+        """The lock for opening and closing; in a forked child a new one: nobody may be left to release the other."""
+        if self._opening_forks != forks_so_far():
+            fresh = threading.Lock()
+            # From here on no other thread runs.
+            if self._opening_forks != forks_so_far():
+                self._opening, self._opening_forks = fresh, forks_so_far()
+        return self._opening
+
     def close(self):
-        with self._opening:
+        with self._opening_here():
             if self._core is not None:
                 self._let_go()
 
@@ -189,10 +200,12 @@ cdef class Engine:
         return core
 
     def _reopened(self):
-        # The lock may have been held by another thread at the fork; here there is only this thread yet.
-        self._opening = threading.Lock()
-        self._core = open_core(self._path, None, self._readonly)
-        return self._core
+        with self._opening_here():
+            if self._core is None:
+                raise DriverClosedError.of("trove")
+            if self._core.forks != forks_so_far():
+                self._core = open_core(self._path, None, self._readonly)
+            return self._core
 
     cdef Core writable(self):
         cdef Core core = self.core()
@@ -491,6 +504,10 @@ cdef class Engine:
         """Make changes of ``staged`` in one atomic commit; what each call would have returned."""
         cdef Core core = self.writable()
         cdef BatchChange batch = BatchChange.__new__(BatchChange)
+        for change in changes:
+            if isinstance(change, PutChange):
+                # Staged before a fork, perhaps: what the other process appends to must be left alone.
+                (<PutChange>change).core = core
         batch.durable = self._durable
         batch.changes = list(changes)
         return core.submit(batch)

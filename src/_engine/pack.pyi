@@ -38,6 +38,12 @@ class Packs:
     def create(self) -> Pack:
         """A new pack, locked as this process's own, its name durable."""
 
+class PackWriter:
+    """Appends to this process's own pack."""
+
+    def retire(self) -> None:
+        """Append no more to the present pack; the next append makes a new one."""
+
 def pack_header(number: int, store_id: bytes, parameters: bytes) -> bytes: ...
 def sync_folder(path: str) -> None:
     """Make the names in a folder durable."""

@@ -7,6 +7,7 @@ flight. In any other case it is rebuilt: from the newest snapshot that is whole,
 commits of all packs that follow in one chain.
 """
 
+import _thread
 import errno
 import fcntl
 import os
@@ -29,12 +30,15 @@ from .scan cimport Entry, Log
 from .state cimport STATE_BURNED, State
 from . import snapshots, store
 from .commit import HEAD
-from .core import blake3_hash, head_of
+from .core import blake3_hash, head_of, patiently
 from .gate import Gate, await_lockless_readers, locked
 from .index import index_error
 from .pack import sync_folder
 from .scan import LAST, record_at, records
 from .state import UNKNOWN_BOOT, this_boot
+
+cdef extern from "Python.h":
+    int PyThreadState_SetAsyncExc(unsigned long thread, object kind)
 
 cdef enum:
     REPLAY_BATCH = 50_000  # operations per transaction of a rebuild
@@ -45,20 +49,38 @@ BULK_BYTES = BULK
 # The stores that this process has open, by real path: LMDB allows one environment for each.
 _cores = {}
 _cores_lock = threading.Lock()
+_interrupts = []  # that came while this process prepared to fork
 _inherited = []  # of the parent process, after a fork: never to be used, nor closed
+
+
+# Python forks whatever these raise: so they wait for what they need, and interrupts are for afterwards.
 
 
 def _before_fork():
     """Come to rest: LMDB does not survive a fork, so its environments are closed over it."""
-    _cores_lock.acquire()
+    patiently(_cores_lock.acquire, _interrupts)
     for core in _cores.values():
-        core.pause()
+        _interrupts.extend(core.pause())
 
 
 def _after_fork_in_parent():
-    for core in _cores.values():
-        core.resume()
-    _cores_lock.release()
+    try:
+        for core in _cores.values():
+            try:
+                core.resume()
+            except BaseException as error:
+                _interrupts.append(error)
+    finally:
+        _cores_lock.release()
+    if _interrupts:
+        kind = type(_interrupts[0])
+        _interrupts.clear()
+        # From another thread, which does not run before this one is out of the hooks, ours and those of others.
+        _thread.start_new_thread(_interrupt, (_thread.get_ident(), kind))
+
+
+def _interrupt(thread, kind):
+    PyThreadState_SetAsyncExc(thread, kind)
 
 
 def _after_fork_in_child():
@@ -67,6 +89,7 @@ def _after_fork_in_child():
         release_lifetime(core)
         _inherited.append(core)
     _cores.clear()
+    _interrupts.clear()
     _cores_lock = threading.Lock()
 
 
@@ -323,8 +346,11 @@ def _close(Core core):
         return
     with Gate(core.path):
         try:
-            core.flush_now()
-            if locked(core._lifetime):
+            last = locked(core._lifetime)
+            # Who has written nothing has nothing to flush, and need not wait for writers.
+            if last or core.index.written:
+                core.flush_now()
+            if last:
                 core.index.sync()
                 if core.writer.pack is not None:
                     core.state.tail = core.writer.pack.number, core.writer.tail
