@@ -1,0 +1,138 @@
+"""When bytes are flushed: at once with full durability, within about two seconds when it is relaxed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from harness.alone import Child, alone
+from harness.described import SIZES, described
+from harness.faults import STOP_AFTER, Faults
+
+import trove
+from trove._engine import core as core_module
+from trove.drivers.engine import EngineDriver
+
+DEADLINE = 2 * core_module.FLUSH_SECONDS  # seconds until a relaxed write is flushed, about
+SLACK = 10  # seconds that a busy machine may take longer
+
+
+def opened(folder: Path, durability: str) -> EngineDriver:
+    driver = EngineDriver()
+    driver.open(f"trove://{folder}/store", durability=durability)
+    return driver
+
+
+def packs(faults: Faults) -> None:
+    """Count anew: only what happens to packs."""
+    faults.arm("fdatasync", STOP_AFTER, at=1 << 30, path="/packs/")
+
+
+def unflushed(driver: EngineDriver) -> list[tuple[int, int]]:
+    return driver.opened().state.unflushed()
+
+
+@alone()
+@pytest.mark.parametrize("size", SIZES)
+def test_full_durability_flushes_before_it_acknowledges(
+    tmp_path: Path, fault_library: Path, size: int
+) -> None:
+    driver = opened(tmp_path, "full")
+    driver.create_bucket("b")
+    faults = Faults(tmp_path / "store")
+    packs(faults)
+    flushes = 0
+    for call in (
+        lambda: driver.put("b", "k", described("a", size)),
+        lambda: driver.put("b", "stream", iter([described("b", size)])),
+        lambda: driver.copy("b", "k", "b", "copy"),
+        lambda: driver.delete("b", "k"),
+        lambda: driver.put_many("b", {f"{n}": described(f"{n}", size) for n in range(3)}),
+        lambda: driver.create_bucket("c"),
+        lambda: driver.delete_bucket("c"),
+    ):
+        call()
+        assert faults.count("fdatasync") == flushes + 1  # one, and not one more
+        assert faults.dirty == 0
+        flushes += 1
+    driver.close()
+
+
+@alone()
+def test_relaxed_writes_are_flushed_in_a_moment(tmp_path: Path, fault_library: Path) -> None:
+    driver = opened(tmp_path, "relaxed")
+    driver.create_bucket("b")
+    faults = Faults(tmp_path / "store")
+    for _ in range(2):
+        packs(faults)
+        started = time.monotonic()
+        driver.put("b", "k", described("k", SIZES[3]))
+        driver.put("b", "l", b"small")
+        assert faults.count("fdatasync") == 0
+        assert faults.dirty == 1
+        while faults.dirty:
+            assert time.monotonic() - started < DEADLINE + SLACK
+            time.sleep(0.01)  # between two looks: nothing tells of a flush
+        assert unflushed(driver) == []
+        assert faults.count("fdatasync") == 1
+    driver.close()
+
+
+@alone()
+def test_closing_flushes_relaxed_writes(tmp_path: Path, fault_library: Path) -> None:
+    faults = Faults(tmp_path / "store")
+    other = opened(tmp_path, "relaxed")  # so that this is not the last one to close
+    driver = opened(tmp_path, "relaxed")
+    driver.create_bucket("b")
+
+    def write() -> None:
+        packs(faults)
+        mine = opened(tmp_path, "relaxed")
+        mine.put("b", "k", described("k", SIZES[3]))
+        assert faults.dirty > 0
+        mine.close()
+        # The handle that came over the fork is open still, but not in this process.
+        assert faults.dirty == 0
+
+    assert Child(write).wait() == 0
+    packs(faults)
+    driver.put("b", "l", b"small")
+    driver.close()
+    other.close()
+    assert faults.dirty == 0
+    with opened(tmp_path, "relaxed") as again:
+        assert {info.key for info in again.list("b")} == {"k", "l"}
+
+
+@alone()
+def test_a_durable_commit_flushes_what_a_relaxed_neighbour_wrote_before_it(
+    tmp_path: Path, fault_library: Path
+) -> None:
+    """Or a power cut could take the neighbour's commit, and break the chain that this one hangs on."""
+    driver = opened(tmp_path, "full")
+    driver.create_bucket("b")
+    faults = Faults(tmp_path / "store")
+
+    def write() -> None:
+        relaxed = opened(tmp_path, "relaxed")
+        faults.arm("pwrite", STOP_AFTER, at=1 << 30)
+        relaxed.put("b", "theirs", described("theirs", SIZES[3]))
+        faults.arm("pwrite", STOP_AFTER)  # stops at the next one, with its bytes unflushed
+        relaxed.put("b", "never", described("never", SIZES[3]))
+
+    neighbour = Child(write)
+    neighbour.wait_stopped()
+    waiting = [number for number, _ in unflushed(driver)]
+    assert len(waiting) == 1
+    packs(faults)
+    driver.put("b", "mine", b"")
+    assert faults.count("fdatasync") == 2  # the neighbour's pack and this process's own
+    assert unflushed(driver) == []
+    # A copy shares what it wrote, too: nothing of that is left to flush.
+    driver.copy("b", "theirs", "b", "shared")
+    assert faults.count("fdatasync") == 3
+    neighbour.kill()
+    driver.close()
+    with trove.open(f"trove://{tmp_path}/store") as again:
+        assert {info.key for info in again.list("b")} == {"theirs", "mine", "shared"}
