@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,7 @@ def test_full_durability_flushes_before_it_acknowledges(
     driver.create_bucket("b")
     faults = Faults(tmp_path / "store")
     packs(faults)
-    flushes = 0
-    for call in (
+    calls: list[Callable[[], object]] = [
         lambda: driver.put("b", "k", described("a", size)),
         lambda: driver.put("b", "stream", iter([described("b", size)])),
         lambda: driver.copy("b", "k", "b", "copy"),
@@ -51,11 +51,11 @@ def test_full_durability_flushes_before_it_acknowledges(
         lambda: driver.put_many("b", {f"{n}": described(f"{n}", size) for n in range(3)}),
         lambda: driver.create_bucket("c"),
         lambda: driver.delete_bucket("c"),
-    ):
+    ]
+    for flushes, call in enumerate(calls, 1):
         call()
-        assert faults.count("fdatasync") == flushes + 1  # one, and not one more
+        assert faults.count("fdatasync") == flushes  # one for each, and not one more
         assert faults.dirty == 0
-        flushes += 1
     driver.close()
 
 
