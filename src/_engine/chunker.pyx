@@ -26,12 +26,18 @@ cdef extern from "gear.h" nogil:
     uint64_t gear_mask(unsigned bits) noexcept
     size_t gear_scan_portable(const unsigned char *data, size_t first, size_t last, uint64_t mask) noexcept
     size_t gear_scan_avx2(const unsigned char *data, size_t first, size_t last, uint64_t mask) noexcept
+    size_t gear_scan_avx512(const unsigned char *data, size_t first, size_t last, uint64_t mask) noexcept
     int gear_avx2_works() noexcept
+    int gear_avx512_works() noexcept
 
 
 gear_fill_tables()
 
-KERNELS = ("avx2", "portable") if gear_avx2_works() else ("portable",)
+KERNELS = tuple(
+    name
+    for name, works in (("avx512", gear_avx512_works()), ("avx2", gear_avx2_works()), ("portable", True))
+    if works
+)
 MAXIMUM_LIMIT = 1 << 24
 
 cdef enum:
@@ -75,7 +81,10 @@ cdef class Chunker:
         self.strict_mask = gear_mask(bits + level)
         self.loose_mask = gear_mask(bits - level)
         self.kernel = kernel
-        self.scan = gear_scan_avx2 if kernel == "avx2" else gear_scan_portable
+        if kernel == "avx512":
+            self.scan = gear_scan_avx512
+        else:
+            self.scan = gear_scan_avx2 if kernel == "avx2" else gear_scan_portable
 
     cdef size_t next_cut(self, const unsigned char *data, size_t length) noexcept nogil:
         cdef size_t cut, last = min(length, self.maximum)

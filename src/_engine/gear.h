@@ -1,4 +1,4 @@
-/* Loops over bytes that look for a cut: the gear hash, portable and for AVX2. No Python in here.
+/* Loops over bytes that look for a cut: the gear hash, portable, for AVX2 and for AVX-512. No Python in here.
  *
  * The hash after byte t is h(t) = 2 * h(t - 1) + gear[byte t], modulo 2^64, so it depends on the last
  * GEAR_WINDOW bytes alone. A cut may stand where (h & mask) == 0. The table and the masks decide where
@@ -22,11 +22,11 @@
 #include <stdint.h>
 
 #if defined(__GNUC__) && defined(__x86_64__)
-#define GEAR_HAS_AVX2 1
+#define GEAR_HAS_VECTORS 1
 #include <immintrin.h>
 #define GEAR_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #else
-#define GEAR_HAS_AVX2 0
+#define GEAR_HAS_VECTORS 0
 #define GEAR_UNLIKELY(condition) (condition)
 #endif
 
@@ -120,7 +120,7 @@ static size_t gear_scan_portable(const uint8_t *data, size_t first, size_t last,
     return 0;
 }
 
-#if GEAR_HAS_AVX2
+#if GEAR_HAS_VECTORS
 
 #define GEAR_AVX2 __attribute__((target("avx2")))
 
@@ -179,10 +179,10 @@ gear_candidates(__m256i even, __m256i odd, __m256i limit)
 
 /* The first of the `candidates` (bit i: a cut after byte i) at which the whole hash passes, as a pointer
  * to the end of the chunk; NULL if it passes at none. */
-static const uint8_t *gear_confirm(const uint8_t *data, uint32_t candidates, uint64_t mask)
+static const uint8_t *gear_confirm(const uint8_t *data, uint64_t candidates, uint64_t mask)
 {
     for (; candidates; candidates &= candidates - 1) {
-        const uint8_t *end = data + __builtin_ctz(candidates) + 1;
+        const uint8_t *end = data + __builtin_ctzll(candidates) + 1;
         if (!(gear_hash(end) & mask))
             return end;
     }
@@ -245,9 +245,99 @@ GEAR_AVX2 static size_t gear_scan_avx2(const uint8_t *data, size_t first, size_t
     return gear_scan_portable(data, at + 1, last, mask);
 }
 
+/* With AVX-512's permutations, which take any bytes out of two registers, one stream of 64 bytes a step does. */
+#define GEAR_AVX512 __attribute__((target("avx512f,avx512bw,avx512vbmi,bmi2")))
+
+/* Which bytes, or words, of two registers end to end to take: those that begin `back` before the second one. */
+#define GEAR_BYTES_4(back, i) 64 - (back) + (i), 65 - (back) + (i), 66 - (back) + (i), 67 - (back) + (i)
+#define GEAR_BYTES_16(back, i) GEAR_BYTES_4(back, i), GEAR_BYTES_4(back, (i) + 4), GEAR_BYTES_4(back, (i) + 8), \
+                               GEAR_BYTES_4(back, (i) + 12)
+#define GEAR_BYTES(back) { GEAR_BYTES_16(back, 0), GEAR_BYTES_16(back, 16), GEAR_BYTES_16(back, 32), \
+                           GEAR_BYTES_16(back, 48) }
+
+static const uint8_t gear_back_1[64] = GEAR_BYTES(1), gear_back_2[64] = GEAR_BYTES(2),
+                     gear_back_3[64] = GEAR_BYTES(3), gear_back_9[64] = GEAR_BYTES(9);
+static const uint16_t gear_back_2_words[32] = {
+    30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45,
+    46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61,
+};
+
+/* What the next step needs of this one: gear bytes, and sums over the last 4 and 8 bytes. */
+typedef struct {
+    __m512i gears, even4, odd4, even8, odd8;
+} gear_row;
+
+/* As gear_step, of one stream: right once 16 bytes have gone before. */
+GEAR_AVX512 static inline __attribute__((always_inline)) void
+gear_step_avx512(gear_row *row, __m512i bytes, __m512i *even, __m512i *odd)
+{
+    const __m512i two_one = _mm512_set1_epi16(0x0102), eight_four = _mm512_set1_epi16(0x0408);
+    const __m512i back_1 = _mm512_loadu_si512(gear_back_1), back_2 = _mm512_loadu_si512(gear_back_2);
+    const __m512i back_3 = _mm512_loadu_si512(gear_back_3), back_9 = _mm512_loadu_si512(gear_back_9);
+    const __m512i back_2_words = _mm512_loadu_si512(gear_back_2_words);
+    const __m512i low = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(void *)gear_low_nibble));
+    const __m512i high = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(void *)gear_high_nibble));
+    const __mmask64 high_bytes = UINT64_C(0xAAAAAAAAAAAAAAAA);
+
+    /* A look-up minds the low six bits of an index and the tables repeat after four: nothing has to be cleared. */
+    __m512i gears = _mm512_xor_si512(
+        _mm512_permutexvar_epi8(bytes, low), _mm512_permutexvar_epi8(_mm512_srli_epi16(bytes, 4), high));
+    __m512i e4 = _mm512_add_epi16(
+        _mm512_maddubs_epi16(_mm512_permutex2var_epi8(row->gears, back_1, gears), two_one),
+        _mm512_maddubs_epi16(_mm512_permutex2var_epi8(row->gears, back_3, gears), eight_four));
+    __m512i o4 = _mm512_add_epi16(
+        _mm512_maddubs_epi16(gears, two_one),
+        _mm512_maddubs_epi16(_mm512_permutex2var_epi8(row->gears, back_2, gears), eight_four));
+    __m512i e8 = _mm512_add_epi16(e4, _mm512_slli_epi16(_mm512_permutex2var_epi16(row->even4, back_2_words, e4), 4));
+    __m512i o8 = _mm512_add_epi16(o4, _mm512_slli_epi16(_mm512_permutex2var_epi16(row->odd4, back_2_words, o4), 4));
+    /* Of the sum that ended 8 bytes before, the low byte alone counts, as the high one: 9 back, and the rest zero. */
+    *even = _mm512_add_epi16(e8, _mm512_maskz_permutex2var_epi8(high_bytes, row->even8, back_9, e8));
+    *odd = _mm512_add_epi16(o8, _mm512_maskz_permutex2var_epi8(high_bytes, row->odd8, back_9, o8));
+
+    row->gears = gears;
+    row->even4 = e4;
+    row->odd4 = o4;
+    row->even8 = e8;
+    row->odd8 = o8;
+}
+
+GEAR_AVX512 static size_t gear_scan_avx512(const uint8_t *data, size_t first, size_t last, uint64_t mask)
+{
+    enum { STEP = 64, BEFORE = 32, AHEAD = 2048 };
+    const unsigned local_bits = (unsigned)__builtin_popcountll(mask & 0xFFFF);
+    const __m512i limit = _mm512_set1_epi16((short)((1u << (GEAR_LOCAL_TOP - local_bits)) - 1));
+    const __m512i zero = _mm512_setzero_si512();
+    gear_row row = { .gears = zero, .even4 = zero, .odd4 = zero, .even8 = zero, .odd8 = zero };
+    __m512i even, odd;
+    if (first > last)
+        return 0;
+    size_t at = first - 1;
+    gear_step_avx512(
+        &row, _mm512_inserti64x4(zero, _mm256_loadu_si256((const __m256i *)(const void *)(data + at - BEFORE)), 1),
+        &even, &odd);
+    for (; last - at >= STEP; at += STEP) {
+        _mm_prefetch((const char *)((uintptr_t)(data + at) + AHEAD), _MM_HINT_T0);
+        gear_step_avx512(&row, _mm512_loadu_si512(data + at), &even, &odd);
+        if (GEAR_UNLIKELY(_mm512_cmple_epu16_mask(_mm512_min_epu16(even, odd), limit))) {
+            uint64_t candidates = _pdep_u64(_mm512_cmple_epu16_mask(even, limit), UINT64_C(0x5555555555555555))
+                                  | _pdep_u64(_mm512_cmple_epu16_mask(odd, limit), UINT64_C(0xAAAAAAAAAAAAAAAA));
+            const uint8_t *end = gear_confirm(data + at, candidates, mask);
+            if (end)
+                return (size_t)(end - data);
+        }
+    }
+    return gear_scan_portable(data, at + 1, last, mask);
+}
+
 static int gear_avx2_works(void)
 {
     return __builtin_cpu_supports("avx2");
+}
+
+static int gear_avx512_works(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+           && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("bmi2");
 }
 
 #else
@@ -257,7 +347,17 @@ static size_t gear_scan_avx2(const uint8_t *data, size_t first, size_t last, uin
     return gear_scan_portable(data, first, last, mask);
 }
 
+static size_t gear_scan_avx512(const uint8_t *data, size_t first, size_t last, uint64_t mask)
+{
+    return gear_scan_portable(data, first, last, mask);
+}
+
 static int gear_avx2_works(void)
+{
+    return 0;
+}
+
+static int gear_avx512_works(void)
 {
     return 0;
 }
