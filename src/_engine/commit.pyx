@@ -97,11 +97,13 @@ cdef class Commit:
         # The new content is counted before the old one is let go, so that what they share stays.
         if PyBytes_AS_STRING(row)[0] != INLINE:
             self._retain(row)
-        old = row_in(self.txn, self.index.objects, place, "objects")
-        if old is not None and old[0] != INLINE:
-            self._release(bytes(old))
         cdef bytes value = sealed(place, row)
-        self.txn.put(place, value, True, True, False, self.index.objects)
+        # Without overwriting first: most objects are new, and that tells so in one call.
+        if not self.txn.put(place, value, True, False, False, self.index.objects):
+            old = row_in(self.txn, self.index.objects, place, "objects")
+            if old[0] != INLINE:
+                self._release(bytes(old))
+            self.txn.put(place, value, True, True, False, self.index.objects)
         return value
 
     cdef int delete_object(self, bytes place) except -1:

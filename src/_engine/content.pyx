@@ -194,7 +194,7 @@ cdef bytes extent_head(list chunks, uint64_t seed):
 
 cdef Content ingest(Core core, object data):
     """``data``, of any kind that ``put`` takes, in the log as far as it is not inline."""
-    cdef Content content = Content()
+    cdef Content content = Content.__new__(Content)
     if type(data) is bytes and PyBytes_GET_SIZE(data) <= INLINE_LIMIT:
         content.inline = data
     else:

@@ -332,7 +332,9 @@ cdef class Engine:
         except lmdb.Error as error:
             raise index_error(error, f"reading the index in {core.index.folder}") from error
         finally:
-            core.index.end(txn)
+            # The last reference: a transaction that is let go of ends itself, a call cheaper than by abort().
+            txn = None
+            core.index._leave()
         if version_id is not None and (version_id or info is None):
             raise VersionNotFoundError.of(bucket, key, version_id)
         if info is None:

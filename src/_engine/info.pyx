@@ -63,6 +63,16 @@ cdef EngineInfo info_of(str key, bytes held, Py_ssize_t base):
     return info
 
 
+cdef Decoder attributes_of(EngineInfo info):
+    """Reads the row of ``info``, which must outlive it, behind its head."""
+    # Not by the constructor: to take a buffer costs more than all that there is to read.
+    cdef Decoder decoder = Decoder.__new__(Decoder)
+    decoder.data = <const uint8_t *>PyBytes_AS_STRING(info._held)
+    decoder.size = PyBytes_GET_SIZE(info._held)
+    decoder.take(info._base + ROW_HEAD + (8 if info.head()[1] & HAS_EXPIRY else 0))
+    return decoder
+
+
 cdef class EngineInfo:
     """See :class:`trove.ObjectInfo`; registered with it."""
 
@@ -80,8 +90,7 @@ cdef class EngineInfo:
         """Content type, storage class, version id, metadata, tags."""
         cdef Decoder decoder
         if self._parsed is None:
-            decoder = Decoder(self._held)
-            decoder.take(self._base + ROW_HEAD + (8 if self.head()[1] & HAS_EXPIRY else 0))
+            decoder = attributes_of(self)
             content_type = decoder.text().decode()
             storage_class = decoder.text().decode() or STANDARD
             version_id = decoder.text().decode()
@@ -102,8 +111,7 @@ cdef class EngineInfo:
         cdef Decoder decoder
         cdef int count
         if not self._content:
-            decoder = Decoder(self._held)
-            decoder.take(self._base + ROW_HEAD + (8 if self.head()[1] & HAS_EXPIRY else 0))
+            decoder = attributes_of(self)
             for _ in range(3):
                 decoder.skip_text()
             for _ in range(2):

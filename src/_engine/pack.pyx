@@ -268,6 +268,11 @@ cdef int write_header(uint8_t *header, uint8_t kind, uint64_t length, uint64_t s
     return 0
 
 
+cdef inline bint has_room(PackWriter writer, uint64_t more) noexcept:
+    """Whether ``more`` bytes can go to the present pack; any number can to an empty one."""
+    return writer.pack is not None and (writer.tail + more <= writer._limit or writer.tail <= PACK_HEADER)
+
+
 cdef class PackWriter:
     def __init__(self, Packs packs, State state, uint64_t limit=PACK_LIMIT):
         self.packs = packs
@@ -305,10 +310,9 @@ cdef class PackWriter:
         write_header(header, VOID, length - RECORD_HEADER, 0, header, 0, self.packs.seed)
         write_all(pack.fd, header, RECORD_HEADER, offset, pack.path)
 
-    def _writable(self, uint64_t more):
-        if self.pack is None or (self.tail + more > self._limit and self.tail > PACK_HEADER):
-            self.pack = self.packs.create()
-            self.tail = PACK_HEADER
+    def _begin_pack(self):
+        self.pack = self.packs.create()
+        self.tail = PACK_HEADER
 
     cdef tuple append_commit(self, const uint8_t *record, Py_ssize_t length, uint64_t sequence):
         """Append one whole commit record, its length a multiple of 8; its pack and offset.
@@ -317,7 +321,8 @@ cdef class PackWriter:
         """
         cdef uint64_t offset
         with self._lock:
-            self._writable(length)
+            if not has_room(self, length):
+                self._begin_pack()
             offset = self.tail
             self._state.announce(sequence, self.pack.number, offset)
             write_all(self.pack.fd, record, length, offset, self.pack.path)
@@ -333,7 +338,8 @@ cdef class PackWriter:
         cdef uint64_t offset
         cdef uint64_t length = aligned(PyBytes_GET_SIZE(head) + data_length)
         with self._lock:
-            self._writable(length)
+            if not has_room(self, length):
+                self._begin_pack()
             offset = self.tail
             write_all(
                 self.pack.fd, <const uint8_t *>PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head), offset, self.pack.path

@@ -26,6 +26,7 @@ from .pack cimport Pack
 
 LINE_BLOCK = 8192
 FAR = 1 << 62
+cdef object ALL = -1
 
 
 cdef EngineReader reader_of(
@@ -51,6 +52,13 @@ cdef EngineReader reader_of(
 
 cdef class Session:
     pass
+
+
+cdef inline int let_go(EngineReader reader) except -1:
+    reader._closed = True
+    reader._packs = None
+    reader._inline = reader._references = None
+    return 0
 
 
 cdef class EngineReader:
@@ -167,15 +175,18 @@ cdef class EngineReader:
 
     # Reading.
 
-    def read(self, size=-1, /):
+    def read(self, size=ALL, /):
         """At most ``size`` bytes, all that is left when it is negative or ``None``."""
         cdef uint64_t left
         cdef uint64_t length
         cdef bytes data
         self._check_open()
         left = self._size - self._position if self._position < self._size else 0
-        wanted = -1 if size is None else operator.index(size)
-        length = left if wanted < 0 or wanted > left else wanted
+        if size is None or size is ALL:
+            length = left
+        else:
+            wanted = operator.index(size)
+            length = left if wanted < 0 or wanted > left else wanted
         data = PyBytes_FromStringAndSize(NULL, length)
         if length:
             self.fill(<uint8_t *>PyBytes_AS_STRING(data), self._start + self._position, length)
@@ -303,8 +314,7 @@ cdef class EngineReader:
 
     def close(self):
         """Let go of the object; every later read raises ``ValueError``."""
-        self._closed = True
-        self._packs = self._inline = self._references = None
+        let_go(self)
 
     @property
     def closed(self):
@@ -314,8 +324,8 @@ cdef class EngineReader:
         self._check_open()
         return self
 
-    def __exit__(self, *exc_info):
-        self.close()
+    def __exit__(self, kind, error, trace):
+        let_go(self)
 
     cdef int _check_open(self) except -1:
         if self._closed or self._session.closed:
