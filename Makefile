@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-all bench lint types format clean
+.PHONY: demo test test-all bench report lint types format clean
 
 demo: $(READY)
 	$(BIN)/trove demo
@@ -31,6 +31,12 @@ bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,bench]"
 	mkdir -p .benchmarks
 	$(BIN)/python -m pytest benches --benchmark-only --benchmark-json=.benchmarks/results.json
+
+report: bench
+	$(BIN)/python -m benches.figures --json .benchmarks/figures.json
+	$(BIN)/python -m benches.scale --json .benchmarks/scale.json
+	$(BIN)/python -m benches.report .benchmarks/results.json \
+		--figures .benchmarks/figures.json --scale .benchmarks/scale.json
 
 clean:
 	rm -rf .venv build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

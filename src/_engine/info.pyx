@@ -73,6 +73,33 @@ cdef Decoder attributes_of(EngineInfo info):
     return decoder
 
 
+cdef Py_ssize_t after_attributes(EngineInfo info) except -1:
+    """Where the attributes end."""
+    cdef Decoder decoder = attributes_of(info)
+    cdef uint64_t count
+    for _ in range(3):
+        decoder.skip_text()
+    for _ in range(2):
+        count = decoder.varint()
+        while count:
+            decoder.skip_text()
+            decoder.skip_text()
+            count -= 1
+    return decoder.position
+
+
+cdef Py_ssize_t after_plain_attributes(EngineInfo info) noexcept:
+    """The same for what most objects have, short texts and no metadata or tags; 0 for all others."""
+    cdef const uint8_t *row = <const uint8_t *>PyBytes_AS_STRING(info._held)
+    cdef Py_ssize_t end = PyBytes_GET_SIZE(info._held)
+    cdef Py_ssize_t at = info._base + ROW_HEAD + (8 if info.head()[1] & HAS_EXPIRY else 0)
+    for _ in range(3):
+        if at >= end or row[at] >= 0x80:
+            return 0
+        at += 1 + row[at]
+    return at + 2 if at + 2 <= end and row[at] == 0 and row[at + 1] == 0 else 0
+
+
 cdef class EngineInfo:
     """See :class:`trove.ObjectInfo`; registered with it."""
 
@@ -108,17 +135,8 @@ cdef class EngineInfo:
 
     cdef Py_ssize_t content_start(self) except -1:
         """Where in the bytes that hold the row its content begins."""
-        cdef Decoder decoder
-        cdef int count
         if not self._content:
-            decoder = attributes_of(self)
-            for _ in range(3):
-                decoder.skip_text()
-            for _ in range(2):
-                count = decoder.varint()
-                for _ in range(2 * count):
-                    decoder.skip_text()
-            self._content = decoder.position
+            self._content = after_plain_attributes(self) or after_attributes(self)
         return self._content
 
     cdef bytes content(self):
