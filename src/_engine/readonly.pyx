@@ -168,7 +168,8 @@ cdef class ReadonlyIndex(Index):
             return False
         folder = os.path.join(self._store, "index")
         try:
-            os.close(os.open(os.path.join(folder, "data.mdb"), os.O_RDONLY | os.O_CLOEXEC))
+            if os.path.getsize(os.path.join(folder, "data.mdb")) == 0:
+                raise CorruptStoreError(f"the index in {folder} is empty; it will be made from the log")
         except FileNotFoundError as error:
             raise CorruptStoreError(f"the index in {folder} is missing; it will be made from the log") from error
         except OSError as error:

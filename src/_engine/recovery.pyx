@@ -13,7 +13,7 @@ import fcntl
 import os
 import shutil
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import lmdb
 
@@ -387,7 +387,8 @@ def rebuilt(path, Packs packs, State state):
         sync_folder(path)
     except BaseException as error:
         if index is not None:
-            index.close()
+            with suppress(OSError, lmdb.Error):
+                index.close()
         shutil.rmtree(fresh, ignore_errors=True)
         if isinstance(error, OSError) and not isinstance(error, TroveError):
             raise StorageIOError.of(error, f"rebuilding the index of {path}") from error

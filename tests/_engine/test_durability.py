@@ -123,7 +123,7 @@ def test_a_durable_commit_flushes_what_a_relaxed_neighbour_wrote_before_it(
 
     neighbour = Child(write)
     neighbour.wait_stopped()
-    waiting = [number for number, _ in unflushed(driver)]
+    waiting = [number for number, *_ in unflushed(driver)]
     assert len(waiting) == 1
     packs(faults)
     driver.put("b", "mine", b"")
