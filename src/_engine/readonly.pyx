@@ -33,7 +33,7 @@ from .core import head_of
 from .gate import Gate, in_use
 from .index import TABLES
 from .scan import LAST
-from .state import MAGIC, UNKNOWN_BOOT, VERSION, this_boot
+from .state import UNKNOWN_BOOT, is_state, this_boot
 
 cdef extern from "<sys/file.h>" nogil:
     int flock(int fd, int operation)
@@ -104,7 +104,7 @@ cdef class ReadonlyIndex(Index):
                 return False  # a writer is about to come
             self._held = True
         if self._words == NULL:
-            return mapped_state(self._store) is None  # until somebody opens the store to write, and makes it
+            return mapped_state(self._store, self._packs_of_store.store_id) is None  # until somebody opens the store to write, and makes it
         if self._words[<int>STATE_OPENINGS >> 3] != self._openings:
             return False
         return self._way != PRIVATE or self._words[<int>STATE_SEQUENCE >> 3] == self._noted
@@ -274,7 +274,7 @@ cdef class ReadonlyIndex(Index):
         self.chunks, self.packs, self.meta = builder.chunks, builder.packs, builder.meta
 
     def _map_state(self):
-        self._page = mapped_state(self._store)
+        self._page = mapped_state(self._store, self._packs_of_store.store_id)
         if self._page is not None:
             self._bytes = self._page
             self._words = <const volatile uint64_t *>&self._bytes[0]
@@ -318,8 +318,8 @@ cdef class ReadonlyIndex(Index):
         self._let_go()
 
 
-def mapped_state(store):
-    """The state file of a store, mapped to read; ``None`` where there is no whole one."""
+def mapped_state(store, store_id):
+    """The state file of the store with that id, mapped to read; ``None`` where there is no whole one."""
     try:
         fd = os.open(os.path.join(store, "state"), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -332,4 +332,4 @@ def mapped_state(store):
         return None
     finally:
         os.close(fd)
-    return page if page[0:8] == MAGIC and page[8:12] == VERSION.to_bytes(4, "little") else None
+    return page if is_state(page, store_id) else None

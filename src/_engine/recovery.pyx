@@ -232,7 +232,7 @@ def _joined(path, parameters):
     try:
         first = locked(lifetime)
         packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
-        state = State(os.path.join(path, "state"))
+        state = State(os.path.join(path, "state"), packs.store_id)
         if first:
             state.count_opening()
             await_lockless_readers(path)

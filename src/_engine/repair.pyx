@@ -290,7 +290,7 @@ class Repair:
     # The index and the log.
 
     def _repair_index(self, Packs packs, parameters, meter, scratch):
-        cdef State state = State(os.path.join(self._path, "state"))
+        cdef State state = State(os.path.join(self._path, "state"), packs.store_id)
         cdef PackWriter writer = PackWriter(packs, state)
         cdef Index index
         cdef Log log

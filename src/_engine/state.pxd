@@ -5,6 +5,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 cdef enum StateField:
     STATE_MAGIC = 0        # 8 bytes
     STATE_VERSION = 8      # u32
+    STATE_STORE = 12       # the first 4 bytes of the store's id: the state of another store is none
     STATE_BOOT = 16        # 16 bytes: the boot that the store was opened in
     STATE_CLEAN = 32       # u64: 1 when everything is on disk and nobody has it open
     STATE_SEQUENCE = 40    # u64: the last commit that the index has

@@ -1,7 +1,9 @@
+from mmap import mmap
+
 class State:
     """The page that all processes that have a store open share."""
 
-    def __init__(self, path: str) -> None: ...
+    def __init__(self, path: str, store_id: bytes) -> None: ...
     @property
     def boot(self) -> bytes: ...
     @property
@@ -36,6 +38,12 @@ class State:
 
     def unflushed(self) -> list[tuple[int, int, int, bool]]:
         """The packs that hold bytes which may not be on disk: [(pack, from, end, whether a flush failed)]."""
+
+def head_of_state(store_id: bytes) -> bytes:
+    """What the state file of that store begins with."""
+
+def is_state(page: bytes | mmap, store_id: bytes) -> bool:
+    """Whether ``page`` is of that store, and in the form that is known here."""
 
 def this_boot(store: str) -> bytes:
     """What tells this boot of the machine, and this store's state file, from others: 16 bytes.

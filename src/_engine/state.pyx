@@ -48,8 +48,18 @@ def _check_of(start, end):
     return xxh3_64_intdigest(struct.pack("<QQ", start, end), seed=VERSION)
 
 
+def head_of_state(bytes store_id):
+    """What the state file of that store begins with."""
+    return MAGIC + VERSION.to_bytes(4, "little") + store_id[:4]
+
+
+def is_state(page, bytes store_id):
+    """Whether ``page`` is of that store, and in the form that is known here."""
+    return page[0:STATE_BOOT] == head_of_state(store_id)
+
+
 cdef class State:
-    def __init__(self, str path):
+    def __init__(self, str path, bytes store_id):
         self.path = path
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -64,9 +74,8 @@ cdef class State:
             raise StorageIOError.of(error, f"opening {path}") from error
         self._view = self._map
         self._words = <volatile uint64_t *>&self._view[0]
-        if self._map[0:8] != MAGIC or self._map[8:12] != VERSION.to_bytes(4, "little"):
-            self._map[0:STATE_SIZE] = bytes(STATE_SIZE)
-            self._map[0:12] = MAGIC + VERSION.to_bytes(4, "little")
+        if not is_state(self._map, store_id):
+            self._map[0:STATE_SIZE] = head_of_state(store_id) + bytes(STATE_SIZE - STATE_BOOT)
 
     cdef uint64_t get(self, StateField field) noexcept:
         return self._words[<int>field >> 3]
