@@ -139,7 +139,7 @@ def give_another_id(store: Path, old: bytes, new: bytes) -> None:
     env = lmdb.open(str(store / "index"), max_dbs=16, lib_version=1, map_size=1 << 20)
     with env.begin(write=True) as txn:
         chunks, objects = (env.open_db(name, txn, create=False) for name in (b"chunks", b"objects"))
-        body = txn.get(was, db=chunks)[8:]
+        body = (txn.get(was, db=chunks) or b"")[8:]
         txn.delete(was, db=chunks)
         txn.put(becomes, sealed(becomes, body), db=chunks)
         for key, row in list(txn.cursor(objects)):
