@@ -116,7 +116,7 @@ def test_pages_of_any_size_give_each_key_once_and_in_order(store: EngineDriver, 
 
 
 def test_prefixes_of_many_keys_come_in_pages_too(store: EngineDriver) -> None:
-    """With "9" as the delimiter there are many, of all lengths; a page gives three, and the next goes on behind."""
+    """With "9" as the delimiter there are many, of all lengths; a page gives three of them."""
     found = [prefix for page in pages(store, 3, prefix="all/00", delimiter="9") for prefix in page.prefixes]
     cut = {
         key[: key.index("9", len("all/00")) + 1] for key in keys(store, 1000) if "9" in key[len("all/00") :]

@@ -91,8 +91,8 @@ def in_and_out(folder: Path, form: str, size: int) -> None:
         path.unlink(missing_ok=True)
         digest = xxhash.xxh3_128()
         with driver.get("b", "k") as reader:
-            while block := reader.read(1_000_003):
-                digest.update(block)
+            while data := reader.read(1_000_003):
+                digest.update(data)
         assert digest.hexdigest() == expected
         digest.reset()
         buffer = bytearray(3 * MIB)
