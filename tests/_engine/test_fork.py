@@ -113,6 +113,37 @@ def test_forks_under_load_lose_nothing(tmp_path: Path, durability: str) -> None:
 
 
 @alone()
+def test_forks_while_snapshots_are_taken(tmp_path: Path) -> None:
+    """A fork waits until the index was copied, and lets the rest of the snapshot go on."""
+    with opened(tmp_path, durability="relaxed") as driver:
+        driver.create_bucket("b")
+        driver.put_many("b", {f"{number}": described(f"{number}", 1900) for number in range(2000)})
+        over = threading.Event()
+        taken: list[int] = []
+
+        def take() -> None:
+            while not over.is_set():
+                taken.append(driver.snapshot().sequence)
+
+        thread = threading.Thread(target=take)
+        thread.start()
+
+        def work(number: int) -> None:
+            assert name_of(driver.get("b", f"{number}").read()) == f"{number}"
+            driver.put("b", f"child/{number}", described("child", 40))
+            if number == 5:
+                assert driver.snapshot().sequence == driver.stats().sequence
+
+        for number in range(10):
+            together(lambda number=number: work(number))  # type: ignore[misc]
+        over.set()
+        thread.join()
+        assert taken == sorted(taken)
+        assert len(list(driver.list("b", prefix="child/"))) == 10
+        assert driver.verify().ok
+
+
+@alone()
 @pytest.mark.parametrize("ending", ["_exit", "exit", "kill", "close"])
 def test_however_a_child_ends_the_parent_goes_on(tmp_path: Path, ending: str) -> None:
     driver = opened(tmp_path, durability="relaxed")

@@ -12,6 +12,7 @@ import functools
 import importlib.util
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -103,21 +104,22 @@ class Child:
 
 def together(*works: Callable[[], object]) -> None:
     """Do each of ``works`` in a child of its own, at once; the first that does not end well is an error."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    # Each holds an end of a pipe for as long as it lives: a signal could come to any thread, and be lost.
+    running: dict[int, tuple[int, Child]] = {}
+    for number, work in enumerate(works):
+        ours, theirs = os.pipe()
+        running[ours] = number, Child(work)
+        os.close(theirs)
     try:
-        running = {Child(work).pid: number for number, work in enumerate(works)}
-        while True:
-            for pid in list(running):
-                ended, status = os.waitpid(pid, os.WNOHANG)
-                if ended:
-                    number = running.pop(pid)
-                    code = os.waitstatus_to_exitcode(status)
-                    assert code == 0, f"child {number} of {len(works)} ended with {code}"
-            if not running:
-                return
-            signal.sigwait([signal.SIGCHLD])
+        while running:
+            for ended in select.select(list(running), [], [])[0]:
+                number, child = running.pop(ended)
+                os.close(ended)
+                code = child.wait()
+                assert code == 0, f"child {number} of {len(works)} ended with {code}"
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for ours in running:
+            os.close(ours)
 
 
 def main() -> None:
