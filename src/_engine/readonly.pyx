@@ -33,7 +33,7 @@ from .core import head_of
 from .gate import Gate, in_use
 from .index import TABLES
 from .scan import LAST
-from .state import UNKNOWN_BOOT, is_state, this_boot
+from .state import UNKNOWN_BOOT, is_state, raised_in, this_boot
 
 cdef extern from "<sys/file.h>" nogil:
     int flock(int fd, int operation)
@@ -168,12 +168,17 @@ cdef class ReadonlyIndex(Index):
             return False
         folder = os.path.join(self._store, "index")
         try:
-            if os.path.getsize(os.path.join(folder, "data.mdb")) == 0:
-                raise CorruptStoreError(f"the index in {folder} is empty; it will be made from the log")
+            fd = os.open(os.path.join(folder, "data.mdb"), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                empty = os.fstat(fd).st_size == 0
+            finally:
+                os.close(fd)
         except FileNotFoundError as error:
             raise CorruptStoreError(f"the index in {folder} is missing; it will be made from the log") from error
         except OSError as error:
             raise StorageIOError.of(error, f"opening the index in {folder}") from error
+        if empty:
+            raise CorruptStoreError(f"the index in {folder} is empty; it will be made from the log")
         self.folder, self._lock = folder, live
         self._way = SHARED if live else STILL
         Index._open_typed(self)
@@ -216,6 +221,9 @@ cdef class ReadonlyIndex(Index):
             self._words[<int>STATE_INFLIGHT >> 3],
         )
 
+    def _raised(self):
+        return (0, 0) if self._page is None else raised_in(self._page)
+
     def _open_private(self, live):
         """Make an index in a temporary folder, from the newest snapshot and the log."""
         known, sure = self._what_is_known()
@@ -235,7 +243,7 @@ cdef class ReadonlyIndex(Index):
                 self._catch_up()
             else:
                 self._noted = 0 if self._words == NULL else self._words[<int>STATE_SEQUENCE >> 3]
-                recovery.replay(self._builder, self._packs_of_store, known, sure)
+                recovery.replay(self._builder, self._packs_of_store, known, sure, self._raised())
                 self._take_over()
         except OSError as error:
             self._let_go_of_private()
@@ -254,7 +262,7 @@ cdef class ReadonlyIndex(Index):
         base = head_of(self._builder, txn)
         self._builder.end(txn)
         if base < until:
-            log = Log(self._packs_of_store, base, begin=self._ends, until=until)
+            log = Log(self._packs_of_store, base, raised=self._raised(), begin=self._ends, until=until)
             if recovery.replay_chain(self._builder, log, base, until) < until:
                 raise CorruptStoreError(
                     f"the log in {self._packs_of_store.folder} lacks commits up to {until}; run `trove repair` to save "

@@ -58,6 +58,12 @@ def is_state(page, bytes store_id):
     return page[0:STATE_BOOT] == head_of_state(store_id)
 
 
+def raised_in(page):
+    """What a state file says of commits that raised: see ``State.raised``."""
+    start, end, check = _RAISED.unpack(page[STATE_RAISED : STATE_RAISED + _RAISED.size])
+    return (start, end) if check == _check_of(start, end) else (0, 0)
+
+
 cdef class State:
     def __init__(self, str path, bytes store_id):
         self.path = path
@@ -134,8 +140,7 @@ cdef class State:
     @property
     def raised(self):
         """Commits that raised, should their records still be there: numbers above the first, up to the second."""
-        start, end, check = _RAISED.unpack(self._map[STATE_RAISED : STATE_RAISED + _RAISED.size])
-        return (start, end) if check == _check_of(start, end) else (0, 0)
+        return raised_in(self._map)
 
     def declare_raised(self, start, end):
         """Say, durably where the medium lets us, that commits above ``start`` up to ``end`` are none."""

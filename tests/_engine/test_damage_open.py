@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +54,7 @@ def check_content(driver: EngineDriver) -> None:
     found = {(bucket.name, info.key) for bucket in driver.list_buckets() for info in driver.list(bucket.name)}
     assert found == ALL
     for bucket, key in ALL:
-        number = int(key[-3:].lstrip("small-e"), 10) if key[-1].isdigit() else 0
+        number = int(key.rpartition("-")[2])
         data = driver.get(bucket, key).read()
         assert data == (small(number) if bucket == "b" else large(number)), key
 
@@ -106,6 +107,15 @@ def damaged_snapshot(damage: Callable[[Path], object]) -> Damage:
         shutil.rmtree(store / "index")
 
     return damaged
+
+
+def refusal(store: Path, mode: str) -> str:
+    """Why the store does not open; empty when it does."""
+    try:
+        opened(store, mode).close()
+    except CorruptStoreError as error:
+        return str(error)
+    return ""
 
 
 # What can be made anew never keeps a store from opening.
@@ -239,14 +249,17 @@ def test_a_damaged_log_is_read_as_far_as_it_is_whole(store: Path, name: str, mod
     for _ in range(2):
         with opened(store, mode) as driver:
             for bucket, key in ALL:
+                number = int(key.rpartition("-")[2])
+                said, data = "", b""
                 try:
                     data = driver.get(bucket, key).read()
                 except (CorruptStoreError, ChecksumMismatchError) as error:
+                    said = str(error)
+                if said:
                     assert bucket == "c"
-                    assert "0000000001.pack" in str(error) or key in str(error)
-                    assert "trove repair" in str(error) or "trove verify" in str(error)
+                    assert str(pack_of(store)) in said
+                    assert re.search("trove (repair|verify)", said)
                 else:
-                    number = int(key.rpartition("-")[2])
                     assert data == (small(number) if bucket == "b" else large(number))
     after = tree(store, times=False)
     assert {each: after[each] for each in log} == log
@@ -260,13 +273,12 @@ def test_a_damaged_log_is_never_replayed_as_if_it_were_whole(store: Path, name: 
     for mode in MODES:
         (store / "packs").mkdir(exist_ok=True)
         with unchanged(store / "packs"):
-            try:
-                driver = opened(store, mode)
-            except CorruptStoreError as error:
-                assert "trove repair" in str(error)
-                assert str(store / "packs") in str(error)
+            said = refusal(store, mode)
+            if said:
+                assert "trove repair" in said
+                assert str(store / "packs") in said
                 continue
-            with driver:
+            with opened(store, mode) as driver:
                 found = {
                     (bucket.name, info.key)
                     for bucket in driver.list_buckets()
@@ -283,10 +295,7 @@ def test_a_refused_store_opens_again_when_the_file_is_put_back(
     rows = rows_of(store, tmp_path)
     LOG[name](store)
     for mode in MODES:
-        try:
-            opened(store, mode).close()
-        except CorruptStoreError:
-            continue
+        refusal(store, mode)
     shutil.rmtree(store / "packs", ignore_errors=True)
     shutil.copytree(kept, store / "packs")
     with opened(store) as driver:

@@ -16,7 +16,7 @@ import pytest
 NOBODY = 65534
 
 
-def tree(folder: Path, *, times: bool = True) -> dict[str, tuple[object, ...]]:
+def tree(folder: Path, *, times: bool = True) -> dict[str, tuple[int, int, str]]:
     """Every file and folder below ``folder``: mode, time of the last change in ns, content."""
     found = {}
     for path in [folder, *sorted(folder.rglob("*"))]:
