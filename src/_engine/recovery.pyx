@@ -13,7 +13,7 @@ import fcntl
 import os
 import shutil
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import lmdb
 
@@ -387,8 +387,7 @@ def rebuilt(path, Packs packs, State state):
         sync_folder(path)
     except BaseException as error:
         if index is not None:
-            with suppress(OSError, lmdb.Error):
-                index.close()
+            index._drop()  # ``close`` would give its file the length that it needs: it goes
         shutil.rmtree(fresh, ignore_errors=True)
         if isinstance(error, OSError) and not isinstance(error, TroveError):
             raise StorageIOError.of(error, f"rebuilding the index of {path}") from error
