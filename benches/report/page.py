@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from ..figures.turns import shown_time
@@ -16,6 +17,12 @@ Trove's drivers beside what people embed today, in one run on one machine. This 
 `python -m benches.report`; to measure your own machine:
 
 ```sh
+make report                                                     # all of it, and this page
+```
+
+or step by step:
+
+```sh
 pip install -e '.[testing,bench]'
 pytest benches --benchmark-only --benchmark-json=results.json   # every group, every contestant
 python -m benches.figures --json figures.json                   # the project's own targets
@@ -26,13 +33,16 @@ python -m benches.report results.json --figures figures.json --scale scale.json
 How to read it:
 
 - A group compares like with like, and its name says how durable an acknowledged write is: `durable` survives
-  a loss of power, `relaxed` the end of the process, `memory` nothing. Reads don't depend on it and are
-  measured once for each store.
+  a loss of power, `relaxed` the end of the process, `memory` nothing. Reads don't depend on
+  flushes and are measured once for each store, those of stores in memory apart.
 - Times are medians for one operation, and *spread* is the range of the middle half of the rounds. Contents
   are random and all different, but for `put-known`. Stores are warm, in the page cache.
 - Peers do what they do and no more: most keep no checksum, etag, content type or metadata, and a file that
   `fsspec` overwrites can be read half-written. `list` gives keys and sizes, but keys alone from rocksdict.
 """
+
+NOTES = Path(__file__).with_name("notes.md")
+"""What explains the targets that were missed; written by hand."""
 
 QUICK = """\
 **This was a quick run, which only shows that everything works: its times say nothing.**
@@ -53,6 +63,7 @@ def page(
     parts += _machine(document)
     if figures:
         parts += _figures(figures)
+        parts.append(NOTES.read_text(encoding="utf-8"))
     parts += _losses(listed)
     for verb, members in groupby(listed, key=lambda group: group.verb):
         parts.append(f"## {verb}\n")

@@ -80,6 +80,10 @@ def test_groups_and_report(root: Path, environment: dict[str, str], tmp_path: Pa
     assert {("files-fsync", "durable"), ("files", "relaxed"), ("sqlite3-full", "durable")} <= put
     if "trove" in drivers():
         assert {("trove-full", "durable"), ("trove-relaxed", "relaxed")} <= put
+    # Reads are compared among what keeps its objects, and among what doesn't.
+    got = {(extra["contestant"], extra["durability"]) for extra in measured if extra["verb"] == "get"}
+    assert {("files", ""), ("file", ""), ("mem", "memory")} <= got
+    assert {durability for contestant, durability in got if "mem" in contestant} == {"memory"}
 
     run(root, environment, "benches.report", results, "--docs", docs)
     page = (docs / "benchmarks.md").read_text()

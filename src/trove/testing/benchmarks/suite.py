@@ -93,6 +93,20 @@ class Measurement:
     ) -> None:
         self.run(verb, call, repeats, size=size, durability=self.entry.durability, operations=operations)
 
+    def read(
+        self,
+        verb: str,
+        call: Callable[[], object],
+        repeats: Repeats,
+        *,
+        size: int = 0,
+        operations: int = 1,
+    ) -> None:
+        """Reads don't depend on flushes; but what forgets everything is no peer of what keeps it."""
+        kept = self.entry.durability is not Durability.MEMORY
+        durability = None if kept else Durability.MEMORY
+        self.run(verb, call, repeats, size=size, durability=durability, operations=operations)
+
 
 def each(function: Callable[..., object], arguments: Iterable[tuple[Any, ...]]) -> Callable[[], object]:
     """A call that takes the next of ``arguments`` each time."""
@@ -105,7 +119,7 @@ class Benchmarks:
 
     A subclass names its contestants with :meth:`entries`; by itself they are those of ``--driver-dsn``.
     Objects that are put are all different, unless a benchmark is about equal ones. A group's name says how
-    durable its writes are; reading is measured once for each family.
+    durable its writes are; reading is measured once for each family, of stores in memory apart.
     """
 
     @classmethod
@@ -228,19 +242,19 @@ class Benchmarks:
     def test_get(self, measure: Measurement, library: Library, size: int) -> None:
         repeats = measure.plan.reads(size)
         get = each(library.contestant.get, library.keys(size, repeats.calls))
-        measure.run("get", get, repeats, size=size)
+        measure.read("get", get, repeats, size=size)
 
     @measured("head")
     def test_head(self, measure: Measurement, library: Library) -> None:
         repeats = measure.plan.reads(KIB)
-        measure.run("head", each(library.contestant.head, library.keys(KIB, repeats.calls)), repeats)
+        measure.read("head", each(library.contestant.head, library.keys(KIB, repeats.calls)), repeats)
 
     @measured("get_range")
     def test_range(self, measure: Measurement, library: Library) -> None:
         """Some of a large object."""
         repeats = measure.plan.reads(64 * KIB)
         read = each(library.contestant.get_range, library.ranges(repeats.calls))
-        measure.run(f"range-of-{shown_size(measure.plan.largest)}", read, repeats, size=64 * KIB)
+        measure.read(f"range-of-{shown_size(measure.plan.largest)}", read, repeats, size=64 * KIB)
 
     @measured("list")
     def test_list(self, measure: Measurement, library: Library) -> None:
@@ -249,7 +263,7 @@ class Benchmarks:
         page = measure.plan.page
         after = small_key(measure.plan.objects // 2 - page // 2)
         assert library.contestant.list(after, page) == page
-        measure.run(f"list-page-of-{page}", lambda: library.contestant.list(after, page), repeats)
+        measure.read(f"list-page-of-{page}", lambda: library.contestant.list(after, page), repeats)
 
     @measured("get")
     def test_concurrent_get(self, measure: Measurement, library: Library) -> None:
@@ -262,7 +276,7 @@ class Benchmarks:
                 library.contestant.get(key)
 
         with Crowd(THREADS, work) as crowd:
-            measure.run(f"get-{THREADS}-threads", crowd.round, repeats, size=KIB, operations=len(keys))
+            measure.read(f"get-{THREADS}-threads", crowd.round, repeats, size=KIB, operations=len(keys))
 
     @measured("put_stream", "get_stream")
     def test_get_stream(self, measure: Measurement, library: Library) -> None:
@@ -273,7 +287,7 @@ class Benchmarks:
         def get() -> None:
             assert library.contestant.get_stream("stream", BLOCK) == size
 
-        measure.run("get-stream", get, measure.plan.few(Durability.RELAXED), size=size)
+        measure.read("get-stream", get, measure.plan.few(Durability.RELAXED), size=size)
         library.contestant.delete("stream")
 
     @measured("get")
@@ -285,4 +299,4 @@ class Benchmarks:
             contestant.get(small_key(0))
             contestant.close()
 
-        measure.run("open", opening, Repeats(1, 1) if measure.plan.quick else Repeats(15, 1))
+        measure.read("open", opening, Repeats(1, 1) if measure.plan.quick else Repeats(15, 1))
