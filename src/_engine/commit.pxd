@@ -33,3 +33,6 @@ cdef class Commit:
 
 
 cdef bytes chunk_key(Reference reference)
+
+
+cdef list operations_of(object payload)

@@ -66,6 +66,33 @@ cdef bytes chunk_row(uint32_t pack, uint64_t offset, uint32_t length, uint64_t r
     return body
 
 
+cdef list operations_of(object payload):
+    """What the payload of a commit's record lists: (operation, bucket or place or list id, row or references).
+
+    Raises CorruptStoreError for an operation that a newer version wrote.
+    """
+    cdef Decoder decoder = Decoder(payload)
+    cdef uint32_t i, count
+    cdef int operation
+    cdef list found = []
+    decoder.take(16)
+    count = decoder.u32()
+    decoder.take(4)
+    for i in range(count):
+        operation = decoder.u8()
+        first = decoder.text()
+        if operation in (PUT_OBJECT, ADD_LIST, CREATE_BUCKET):
+            found.append((operation, first, decoder.text()))
+        elif operation in (DELETE_OBJECT, DELETE_BUCKET):
+            found.append((operation, first, None))
+        else:
+            raise CorruptStoreError(
+                f"a commit in the log holds a change of the unknown kind {operation}; it was written by a "
+                "newer Trove: update this one"
+            )
+    return found
+
+
 cdef class Commit:
     def __init__(self, index, txn, sequence, replaying=False):
         self.index = index
@@ -239,30 +266,17 @@ cdef class Commit:
 
     cdef int replay(self, object payload) except -1:
         """Make the changes that the payload of a commit's record lists."""
-        cdef Decoder decoder = Decoder(payload)
-        cdef uint32_t i, count
-        cdef int operation
-        decoder.take(16)
-        count = decoder.u32()
-        decoder.take(4)
-        for i in range(count):
-            operation = decoder.u8()
-            first = decoder.text()
+        for operation, first, second in operations_of(payload):
             if operation == PUT_OBJECT:
-                self.put_object(first, decoder.text())
+                self.put_object(first, second)
             elif operation == DELETE_OBJECT:
                 self.delete_object(first)
             elif operation == ADD_LIST:
-                self.add_list(first, decoder.text())
+                self.add_list(first, second)
             elif operation == CREATE_BUCKET:
-                self.create_bucket(first, decoder.text())
-            elif operation == DELETE_BUCKET:
-                self.delete_bucket(first)
+                self.create_bucket(first, second)
             else:
-                raise CorruptStoreError(
-                    f"commit {self.sequence} holds a change of the unknown kind {operation}; it was written by a "
-                    "newer Trove: update this one"
-                )
+                self.delete_bucket(first)
         return 0
 
     cdef int finish(self, uint32_t pack, uint64_t offset) except -1:

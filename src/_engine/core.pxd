@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from .chunker cimport Chunker
 from .commit cimport Commit
@@ -52,7 +52,7 @@ cdef class Core:
     cdef int commit(self, list changes) except -1
     cdef bint _tried(self, list changes) except -1
     cdef int _attempt(self, list changes) except -1
-    cdef int _append(self, Commit commit, object txn, bint durable) except -1
+    cdef int _append(self, Commit commit, object txn, bint durable, uint32_t flags) except -1
     cdef int _care(self, Commit commit, bint durable) except -1
     cdef int _without_space(self, list changes, object error) except -1
     cdef int flush(self) except -1

@@ -280,10 +280,12 @@ cdef class Core:
         cdef Change change
         cdef Commit commit
         cdef bint durable = False
-        cdef uint32_t before
+        cdef uint32_t before, flags
         txn = self.index.begin_write()
         try:
             txn = self.catch_up(txn)
+            # Asked before the changes note what they wrote themselves.
+            flags = SETTLED if self.state.settled() else 0
             sequence = max(self.state.get(STATE_SEQUENCE), self.state.get(STATE_BURNED)) + 1
             commit = Commit(self.index, txn, sequence)
             for change in changes:
@@ -301,7 +303,7 @@ cdef class Core:
                 else:
                     durable = durable or change.durable
             if commit.count:
-                self._append(commit, txn, durable)
+                self._append(commit, txn, durable, flags)
                 txn = None
                 try:
                     self._care(commit, durable)
@@ -315,13 +317,13 @@ cdef class Core:
                 txn.abort()
         return 0
 
-    cdef int _append(self, Commit commit, object txn, bint durable) except -1:
+    cdef int _append(self, Commit commit, object txn, bint durable, uint32_t flags) except -1:
         """Steps 3 and 4. Whatever fails in them, the transaction is gone afterwards and so is the record."""
         cdef Pack pack
         cdef uint64_t offset
         cdef uint64_t sequence = commit.sequence
         cdef Encoder record = commit.record(
-            self.state.get(STATE_SEQUENCE), now_us(), SETTLED if self.state.settled() else 0, self.packs.seed
+            self.state.get(STATE_SEQUENCE), now_us(), flags, self.packs.seed
         )
         pack = None
         offset = 0
@@ -333,27 +335,43 @@ cdef class Core:
             if durable:
                 self.flush()
             commit.finish(pack.number, offset)
-            txn.commit()
         except BaseException as error:
-            # The number is burned: a record of it may be on disk, and must never be taken for another's.
-            self.state.raise_to(STATE_BURNED, sequence)
-            self.state.withdraw(sequence)
-            if pack is not None:
-                # In the log, and in case the log can't be written, beside it: it must not come back in a rebuild.
-                self.state.declare_raised(self.state.get(STATE_SEQUENCE), sequence)
-                if not isinstance(error, lmdb.Error):
-                    self.writer.retire()
-                try:
-                    self.writer.take_back(pack, offset, record.size)
-                except StorageIOError:
-                    pass  # what went wrong first is what the caller hears
+            self._burn(sequence, pack, offset, record.size, isinstance(error, lmdb.Error))
             txn.abort()
             raise
+        try:
+            txn.commit()
+        except BaseException:
+            # The lock went with the transaction, and whoever took it next may have rolled the commit forward,
+            # as that of somebody who died: then it is made, and only with the lock can it be said that it isn't.
+            txn = self.index.begin_write()
+            try:
+                if head_of(self.index, txn) < sequence:
+                    self._burn(sequence, pack, offset, record.size, True)
+                    raise
+            finally:
+                txn.abort()
         # The lock is gone with the transaction: others may have committed more by now.
         self.state.raise_to(STATE_SEQUENCE, sequence)
         self._unsaved_changes += commit.count
         self._unsaved_bytes += record.size
         return 0
+
+    def _burn(self, sequence, Pack pack, offset, length, bint sound):
+        """See to it that the commit of that number, which raised, is none; its pack is used on if it is ``sound``."""
+        # A record of it may be on disk, and must never be taken for another's.
+        self.state.raise_to(STATE_BURNED, sequence)
+        self.state.withdraw(sequence)
+        if pack is None:
+            return
+        # In the log, and in case the log can't be written, beside it: it must not come back in a rebuild.
+        self.state.declare_raised(self.state.get(STATE_SEQUENCE), sequence)
+        if not sound:
+            self.writer.retire()
+        try:
+            self.writer.take_back(pack, offset, length)
+        except StorageIOError:
+            pass  # what went wrong first is what the caller hears
 
     cdef int _care(self, Commit commit, bint durable) except -1:
         """What is due after a commit, and does not belong to it."""

@@ -1,3 +1,8 @@
+from libc.stdint cimport uint64_t
+
+from .state cimport State
+
+
 cdef class Index:
     """The LMDB environment and its tables. Rows are sealed: see `codec`."""
 
@@ -15,9 +20,12 @@ cdef class Index:
     cdef bint _growing
     cdef bint _closed
     cdef bint _lock                   # whether LMDB's lock file is used
+    cdef State _state
+    cdef const volatile uint64_t *_sequence  # of the last commit, as writers say; NULL where there are none
     cdef object _paused
     cdef object _gate
     cdef object _idle
+    cdef int watch(self, State state) except -1
     cdef object begin(self)
     cdef object begin_copying(self)
     cdef object _begin(self, bint buffers)

@@ -25,7 +25,14 @@ import lmdb
 
 from trove.errors import CorruptStoreError, DriverClosedError, StorageFullError, StorageIOError
 
+from libc.stdint cimport uint64_t
+
 from .codec cimport unsealed
+from .state cimport STATE_SEQUENCE, State
+
+cdef extern from * nogil:
+    int __ATOMIC_SEQ_CST
+    uint64_t __atomic_load_n(const volatile uint64_t *word, int order)
 
 FIRST_MAP = 1 << 20
 LEAST_GROWTH = 1 << 17
@@ -150,11 +157,17 @@ cdef class Index:
             raise CorruptStoreError(f"{path} is cut short; run `trove repair` to rebuild it from the log")
 
     def _tables(self, writing):
+        tries = 100
         while True:
             try:
                 return [self.env.open_db(name.encode(), create=writing) for name in TABLES]
             except lmdb.MapResizedError:
                 self._remap(writing, False)
+            except (lmdb.BadTxnError, lmdb.PageNotFoundError):
+                # Begun while others committed, see `_begin`; or damage, which is the same the next time.
+                if tries == 0:
+                    raise
+                tries -= 1
 
     def _environment(self, size, writing, lock=True, writemap=False):
         return lmdb.open(
@@ -200,11 +213,26 @@ cdef class Index:
         """A read transaction that gives bytes: cheaper where every row is kept."""
         return self._begin(False)
 
+    cdef int watch(self, State state) except -1:
+        """Notice from now on who commits while a read begins."""
+        self._state, self._sequence = state, state._words + (<int>STATE_SEQUENCE >> 3)
+        return 0
+
     cdef object _begin(self, bint buffers):
+        cdef uint64_t before = 0
         while True:
             self._enter()
+            if self._sequence != NULL:
+                before = __atomic_load_n(self._sequence, __ATOMIC_SEQ_CST)
             try:
-                return self.env.begin(None, None, False, buffers)
+                txn = self.env.begin(None, None, False, buffers)
+                if self._sequence == NULL or __atomic_load_n(self._sequence, __ATOMIC_SEQ_CST) == before:
+                    return txn
+                # LMDB copies the page that the transaction begins from without a lock. Whoever is held up there
+                # for a commit and a half has half of a newer page.
+                txn.abort()
+                self._leave()
+                continue
             except lmdb.MapResizedError:
                 self._leave()
             except lmdb.ReadersFullError as error:

@@ -181,6 +181,7 @@ cdef class ReadonlyIndex(Index):
             raise CorruptStoreError(f"the index in {folder} is empty; it will be made from the log")
         self.folder, self._lock = folder, live
         self._way = SHARED if live else STILL
+        self._sequence = NULL if self._words == NULL or not live else self._words + (<int>STATE_SEQUENCE >> 3)
         Index._open_typed(self)
         clean = self._words != NULL and self._words[<int>STATE_CLEAN >> 3] == 1
         txn = self.env.begin(buffers=True)
@@ -234,7 +235,7 @@ cdef class ReadonlyIndex(Index):
                 error, f"making an index of {self._store} in a temporary folder (TMPDIR names another one)"
             ) from error
         _folders[self.folder] = os.getpid()
-        self._way, self._ends = PRIVATE, {}
+        self._way, self._ends, self._sequence = PRIVATE, {}, NULL
         try:
             snapshots.restore(self._store, self.folder)
             self._builder = Index(self.folder, bulk=recovery.BULK_BYTES)
@@ -308,7 +309,7 @@ cdef class ReadonlyIndex(Index):
 
     def _let_go(self):
         self._let_go_of_private()
-        self._words = NULL
+        self._words = self._sequence = NULL
         self._bytes = self._page = None
 
     def pause(self):

@@ -36,6 +36,7 @@ from .index import index_error
 from .pack import sync_folder
 from .scan import LAST, record_at, records
 from .state import UNKNOWN_BOOT, this_boot
+from .torn import drop_torn
 
 cdef extern from "Python.h":
     int PyThreadState_SetAsyncExc(unsigned long thread, object kind)
@@ -251,6 +252,7 @@ def _joined(path, parameters):
                 state.reset(head)
             state.mark(False, boot)
         fcntl.flock(lifetime, fcntl.LOCK_SH)
+        index.watch(state)
         core = Core(path, parameters, index, packs, state, False, lifetime)
     except BaseException:
         if index is not None:
@@ -275,6 +277,7 @@ def _trusted(path, packs, State state, first):
     cdef Index index = None
     try:
         index = Index(os.path.join(path, "index"))
+        index.watch(state)
         txn = index.begin()
         try:
             check_index(index, txn, packs, state.sequence if state.clean else 0)
@@ -414,7 +417,8 @@ def replay(Index index, Packs packs, least=0, sure=False, raised=(0, 0)):
     """Apply to ``index`` all commits of the log that it lacks: (where it is then, the log's highest number).
 
     Raises CorruptStoreError when commits are missing that were there: up to the number ``least``, if that is
-    ``sure`` or commits beyond the gap bear it out. Those in ``raised`` (above the first number, up to the second)
+    ``sure`` or commits beyond the gap bear it out. Where ``least`` is 0, nobody knows how far the log went
+    before the power did, and it ends before the first commit that is not there with all of its data. Those in ``raised`` (above the first number, up to the second)
     are none.
     """
     cdef Log log
@@ -422,7 +426,10 @@ def replay(Index index, Packs packs, least=0, sure=False, raised=(0, 0)):
     base = head_of(index, txn)
     index.end(txn)
     log = Log(packs, base, raised=raised)
-    head = replay_chain(index, log, base)
+    log.follow(base, LAST)
+    if not least:
+        drop_torn(log)
+    head = _apply_chain(index, log, base)
     if log.damaged_after(head) or (head < least and (sure or log.highest > head)):
         raise CorruptStoreError(
             f"the log in {packs.folder} breaks after commit {head}, and later ones were on disk: a pack is damaged or "
@@ -433,7 +440,11 @@ def replay(Index index, Packs packs, least=0, sure=False, raised=(0, 0)):
 
 cpdef uint64_t replay_chain(Index index, Log log, uint64_t base, uint64_t until=LAST, progress=None) except? 0:
     """Apply the chain of commits after ``base`` to ``index``; the number it is at then."""
-    cdef uint64_t head = log.follow(base, until)
+    log.follow(base, until)
+    return _apply_chain(index, log, base, progress)
+
+
+cdef uint64_t _apply_chain(Index index, Log log, uint64_t base, progress=None) except? 0:
     cdef Py_ssize_t done = 0, before = 0
     while done < log.length:
         try:
@@ -443,7 +454,7 @@ cpdef uint64_t replay_chain(Index index, Log log, uint64_t base, uint64_t until=
         if progress is not None:
             progress(done - before)
             before = done
-    return head
+    return log.entries[log.chain[done - 1]].sequence if done else base
 
 
 cdef Py_ssize_t _replay_some(Index index, Log log, Py_ssize_t done) except -1:

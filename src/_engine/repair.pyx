@@ -31,9 +31,9 @@ from .codec cimport (
     PUT_OBJECT,
     RECORD_HEADER,
     REFERENCE,
-    Decoder,
     reference_at,
 )
+from .commit cimport operations_of
 from .index cimport Index, row
 from .pack cimport Pack, Packs, PackWriter
 from .scan cimport Log
@@ -51,6 +51,11 @@ from .verify import Chunks, Meter, all_holes, holes_in_use, objects_with, pack_f
 
 QUARANTINE = "quarantine"
 _BLOCK = 1 << 20
+
+# What a commit did to a bucket or an object, for people.
+_WORDS = {
+    PUT_OBJECT: "a put", DELETE_OBJECT: "a delete", CREATE_BUCKET: "its creation", DELETE_BUCKET: "its deletion",
+}
 
 
 def repair(path, make_parameters, progress=None):
@@ -353,16 +358,15 @@ class Repair:
 
     def _name_lost_commits(self, Log log, saved, last):
         """Name what the commits after ``saved`` did that are there and can't be applied, and those that are not there."""
-        cdef Decoder decoder
         there = set()
         touched = {}
         for sequence, entry in log.unchained():
             if sequence <= saved:
                 continue
             there.add(sequence)
-            decoder = Decoder(log.payload(entry))
-            for operation, name in operations_of(decoder):
-                touched[name] = (sequence, operation)
+            for operation, name, _ in operations_of(log.payload(entry)):
+                if operation in _WORDS:
+                    touched[name] = (sequence, _WORDS[operation])
         missing = [number for number in range(saved + 1, last + 1) if number not in there][:1000]
         if missing:
             self._lost.append(
@@ -482,23 +486,6 @@ def header_fits(found):
     """Whether a pack's header is what somebody wrote, of whatever format version."""
     sealed = len(found) == PACK_HEADER and found.startswith(PACK_MAGIC)
     return sealed and xxh3_64_intdigest(found[:-8]) == int.from_bytes(found[-8:], "little")
-
-
-def operations_of(Decoder decoder):
-    """What the payload of a commit changes: (what it did, a bucket's name or an object's place)."""
-    decoder.take(16)
-    count = decoder.u32()
-    decoder.take(4)
-    words = {
-        PUT_OBJECT: "a put", DELETE_OBJECT: "a delete", CREATE_BUCKET: "its creation", DELETE_BUCKET: "its deletion",
-    }
-    for _ in range(count):
-        operation = decoder.u8()
-        name = decoder.text()
-        if operation not in (DELETE_OBJECT, DELETE_BUCKET):
-            decoder.skip_text()
-        if operation in words:
-            yield words[operation], name
 
 
 def spans(numbers):

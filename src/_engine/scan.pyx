@@ -285,6 +285,21 @@ cdef class Log:
             self.length += 1
             base = self.entries[low].sequence
 
+    cdef Py_ssize_t last_settled(self) noexcept:
+        """Where in the chain the last commit stands that all before it were on disk with; 0 for none."""
+        cdef Py_ssize_t i
+        for i in range(self.length - 1, 0, -1):
+            if self.entries[self.chain[i]].settled:
+                return i
+        return 0
+
+    cdef void cut(self, Py_ssize_t length) noexcept:
+        """Leave only so many commits in the chain."""
+        cdef Py_ssize_t i
+        for i in range(length, self.length):
+            self.entries[self.chain[i]].chained = False
+        self.length = length
+
     cdef bytes payload(self, Py_ssize_t number):
         """The payload of an entry; in the order of the chain, packs are read in blocks."""
         cdef Entry *entry = &self.entries[number]
@@ -301,7 +316,7 @@ cdef class Log:
         """Whether a commit is there that the chain, which ends at ``end``, would reach if nothing were damaged."""
         cdef Py_ssize_t i
         for i in range(self.count):
-            if self.entries[i].settled and self.entries[i].sequence > end:
+            if self.entries[i].settled and self.entries[i].predecessor > end:
                 return True
         return False
 

@@ -216,6 +216,7 @@ def test_the_state_has_these_fields(golden: Path) -> None:
     names = {
         "magic": "MAGIC",
         "version": "VERSION",
+        "store": "STORE",
         "boot": "BOOT",
         "clean": "CLEAN",
         "sequence of the last commit that was acknowledged or could have been": "SEQUENCE",
