@@ -59,6 +59,40 @@ cdef struct Reference:
     uint64_t offset
 
 
+# Inline: they stand in the innermost loops.
+
+cdef inline uint32_t load32(const uint8_t *p) noexcept nogil:
+    return p[0] | (<uint32_t>p[1] << 8) | (<uint32_t>p[2] << 16) | (<uint32_t>p[3] << 24)
+
+
+cdef inline uint64_t load64(const uint8_t *p) noexcept nogil:
+    return load32(p) | (<uint64_t>load32(p + 4) << 32)
+
+
+cdef inline void store32(uint8_t *p, uint32_t value) noexcept nogil:
+    p[0] = value & 0xFF
+    p[1] = (value >> 8) & 0xFF
+    p[2] = (value >> 16) & 0xFF
+    p[3] = value >> 24
+
+
+cdef inline void store64(uint8_t *p, uint64_t value) noexcept nogil:
+    store32(p, <uint32_t>value)
+    store32(p + 4, <uint32_t>(value >> 32))
+
+
+cdef inline Reference reference_at(const uint8_t *p) noexcept nogil:
+    """The chunk reference that begins at ``p``."""
+    cdef Reference reference
+    cdef uint32_t packed = load32(p + 16)
+    reference.id = p
+    reference.length = packed & LENGTH_MASK
+    reference.salt = packed >> SALT_SHIFT
+    reference.pack = load32(p + 20)
+    reference.offset = load64(p + 24)
+    return reference
+
+
 cdef class Encoder:
     cdef uint8_t *data
     cdef Py_ssize_t size
@@ -87,10 +121,6 @@ cdef class Decoder:
     cdef int skip_text(self) except -1
 
 
-cdef uint32_t load32(const uint8_t *p) noexcept nogil
-cdef uint64_t load64(const uint8_t *p) noexcept nogil
-cdef void store32(uint8_t *p, uint32_t value) noexcept nogil
-cdef void store64(uint8_t *p, uint64_t value) noexcept nogil
 cdef uint64_t fnv1a(const uint8_t *data, Py_ssize_t length, uint64_t seed) noexcept nogil
 cdef uint64_t key_seed(const uint8_t *key, Py_ssize_t length) noexcept nogil
 
@@ -99,4 +129,3 @@ cdef uint64_t hash64(const uint8_t *start, Py_ssize_t length, uint64_t seed) exc
 cdef bytes hash128(const uint8_t *start, Py_ssize_t length)
 cdef int check_seal(bytes key, const uint8_t *value, Py_ssize_t length, str table) except -1
 cdef object unsealed(bytes key, object value, str table)
-cdef Reference reference_at(const uint8_t *p) noexcept nogil

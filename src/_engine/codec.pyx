@@ -17,38 +17,6 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 from trove.errors import CorruptStoreError
 
 
-cdef uint32_t load32(const uint8_t *p) noexcept nogil:
-    return p[0] | (<uint32_t>p[1] << 8) | (<uint32_t>p[2] << 16) | (<uint32_t>p[3] << 24)
-
-
-cdef uint64_t load64(const uint8_t *p) noexcept nogil:
-    return load32(p) | (<uint64_t>load32(p + 4) << 32)
-
-
-cdef void store32(uint8_t *p, uint32_t value) noexcept nogil:
-    p[0] = value & 0xFF
-    p[1] = (value >> 8) & 0xFF
-    p[2] = (value >> 16) & 0xFF
-    p[3] = value >> 24
-
-
-cdef void store64(uint8_t *p, uint64_t value) noexcept nogil:
-    store32(p, <uint32_t>value)
-    store32(p + 4, <uint32_t>(value >> 32))
-
-
-cdef Reference reference_at(const uint8_t *p) noexcept nogil:
-    """The chunk reference that begins at ``p``."""
-    cdef Reference reference
-    cdef uint32_t packed = load32(p + 16)
-    reference.id = p
-    reference.length = packed & LENGTH_MASK
-    reference.salt = packed >> SALT_SHIFT
-    reference.pack = load32(p + 20)
-    reference.offset = load64(p + 24)
-    return reference
-
-
 cdef class Encoder:
     """Bytes under construction."""
 
