@@ -309,7 +309,8 @@ cdef class ReadonlyIndex(Index):
 
     def _let_go(self):
         self._let_go_of_private()
-        self._words = self._sequence = NULL
+        self._words = NULL
+        self._sequence = NULL
         self._bytes = self._page = None
 
     def pause(self):

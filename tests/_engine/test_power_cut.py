@@ -36,9 +36,7 @@ def cut_there(pack: Path, start: int, end: int) -> None:
 
 
 @pytest.fixture(params=["xxh3", "blake3"])
-def source(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[tuple[Path, dict[str, tuple[int, int]]]]:
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, dict[str, tuple[int, int]]]:
     """A store that was never flushed since its first object, and where in its pack the data of each lies."""
     folder = tmp_path / "source"
     pack = folder / "packs" / "0000000001.pack"
