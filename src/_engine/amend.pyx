@@ -52,7 +52,7 @@ cdef class Amendment:
             if last and self._first is None:
                 # The only one: nothing counts before it is here, and it does as soon as it is.
                 self.packs.sync()
-            pack, offset = self.writer.append_commit(record.data, record.size, commit.sequence)
+            pack, offset = self.writer.append_commit(record.data, record.size, commit.sequence, False)
             commit.finish(pack.number, offset)
         self._predecessor = commit.sequence
         if not last:
@@ -68,7 +68,7 @@ cdef class Amendment:
         self.packs.sync()
         if not only:
             before_it_counts()
-            self.writer.append_commit(self._first.data, self._first.size, self._sequence)
+            self.writer.append_commit(self._first.data, self._first.size, self._sequence, False)
             self.packs.sync()
         self.txn.commit()
         return self.commit.sequence

@@ -328,7 +328,7 @@ cdef class Core:
         pack = None
         offset = 0
         try:
-            pack, offset = self.writer.append_commit(record.data, record.size, sequence)
+            pack, offset = self.writer.append_commit(record.data, record.size, sequence, durable)
             if not self.state.note_written(pack.number, offset + record.size):
                 self.flush()
                 self.state.note_written(pack.number, offset + record.size)

@@ -36,8 +36,9 @@ cdef class PackWriter:
     cdef readonly uint64_t tail       # where the next record goes
     cdef State _state
     cdef uint64_t _limit
+    cdef uint64_t _allocated          # up to here the pack's space was asked for, beyond its tail
     cdef object _lock
-    cdef tuple append_commit(self, const uint8_t *record, Py_ssize_t length, uint64_t sequence)
+    cdef tuple append_commit(self, const uint8_t *record, Py_ssize_t length, uint64_t sequence, bint ahead)
     cpdef tuple reserve_extent(self, bytes head, uint64_t data_length)
 
 

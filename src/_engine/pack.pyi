@@ -41,6 +41,9 @@ class Packs:
 class PackWriter:
     """Appends to this process's own pack."""
 
+    def trim(self) -> None:
+        """Give back the space ahead of the tail."""
+
     def retire(self) -> None:
         """Append no more to the present pack; the next append makes a new one."""
 

@@ -44,6 +44,7 @@ cdef extern from "<unistd.h>" nogil:
 
 PACK_MAGIC = b"TROVEPAK"
 PACK_LIMIT = 256 << 20
+AHEAD = 1 << 20  # bytes that a pack is made longer by, beforehand, when each of its records is flushed
 OPEN_PACKS = 64
 _NAME = re.compile(r"[0-9]{10}\.pack")
 
@@ -302,7 +303,7 @@ cdef class PackWriter:
     def retire(self):
         """Append no more to the present pack; the next append makes a new one."""
         with self._lock:
-            self.pack = None
+            self.pack, self._allocated = None, 0
 
     def take_back(self, Pack pack, uint64_t offset, uint64_t length):
         """Make the commit at ``offset`` void: one that failed must not come back in a rebuild."""
@@ -310,14 +311,32 @@ cdef class PackWriter:
         write_header(header, VOID, length - RECORD_HEADER, 0, header, 0, self.packs.seed)
         write_all(pack.fd, header, RECORD_HEADER, offset, pack.path)
 
+    def trim(self):
+        """Give back the space ahead of the tail."""
+        if self.pack is not None and os.fstat(self.pack.fd).st_size > self.tail:
+            try:
+                os.ftruncate(self.pack.fd, self.tail)
+            except OSError as error:
+                raise StorageIOError.of(error, f"cutting {self.pack.path} to its length") from error
+        self._allocated = 0
+
     def _begin_pack(self):
+        self.trim()
         self.pack = self.packs.create()
         self.tail = PACK_HEADER
 
-    cdef tuple append_commit(self, const uint8_t *record, Py_ssize_t length, uint64_t sequence):
+    def _allocate(self, uint64_t end):
+        """Make the file longer than it has to be: a flush then has no new length of it to write, too."""
+        self._allocated = end + AHEAD
+        try:
+            os.posix_fallocate(self.pack.fd, end, AHEAD)
+        except OSError:
+            pass  # it is for speed alone, and the write tells what is wrong
+
+    cdef tuple append_commit(self, const uint8_t *record, Py_ssize_t length, uint64_t sequence, bint ahead):
         """Append one whole commit record, its length a multiple of 8; its pack and offset.
 
-        Whoever takes the lock next learns of it from the state file, should this process die here.
+        With ``ahead`` space is asked for beyond it. Whoever takes the lock next learns of it from the state file, should this process die here.
         """
         cdef uint64_t offset
         with self._lock:
@@ -325,6 +344,8 @@ cdef class PackWriter:
                 self._begin_pack()
             offset = self.tail
             self._state.announce(sequence, self.pack.number, offset)
+            if ahead and offset + length > self._allocated:
+                self._allocate(offset + length)
             write_all(self.pack.fd, record, length, offset, self.pack.path)
             self.tail = offset + length
             return self.pack, offset

@@ -181,7 +181,9 @@ cdef class ReadonlyIndex(Index):
             raise CorruptStoreError(f"the index in {folder} is empty; it will be made from the log")
         self.folder, self._lock = folder, live
         self._way = SHARED if live else STILL
-        self._sequence = NULL if self._words == NULL or not live else self._words + (<int>STATE_SEQUENCE >> 3)
+        self._sequence = NULL
+        if live and self._words != NULL:
+            self._sequence = &self._words[<int>STATE_SEQUENCE >> 3]
         Index._open_typed(self)
         clean = self._words != NULL and self._words[<int>STATE_CLEAN >> 3] == 1
         txn = self.env.begin(buffers=True)

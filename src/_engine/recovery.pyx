@@ -352,6 +352,7 @@ def _close(Core core):
             last = locked(core._lifetime)
             # Who has written nothing has nothing to flush, and need not wait for writers.
             if last or core.index.written:
+                core.writer.trim()
                 core.flush_now()
             if last:
                 core.index.sync()

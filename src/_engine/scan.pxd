@@ -29,6 +29,7 @@ cdef class Scan:
     cdef uint64_t _seed
     cdef bint next(self) except -1
     cdef bint whole(self, uint64_t position) except -1
+    cdef bint _is_blank(self, uint64_t start, uint64_t end) except -1
     cdef uint64_t _next_magic(self, uint64_t position) except? 0
 
 

@@ -91,9 +91,23 @@ cdef class Scan:
                 return True
             position = self._next_magic(position + RECORD_ALIGN)
         if self._position < size:
-            self.holes.append((self._position, size))
+            if not self._is_blank(self._position, size):
+                self.holes.append((self._position, size))
             self._position = size
         return False
+
+    cdef bint _is_blank(self, uint64_t start, uint64_t end) except -1:
+        """Whether nothing was written there: space that a writer asked for beforehand."""
+        cdef uint64_t at
+        cdef Py_ssize_t i, length
+        cdef const uint8_t *block
+        for at in range(start, end, BLOCK):
+            length = min(<uint64_t>BLOCK, end - at)
+            block = self.blocks.at(at, length)
+            for i in range(length):
+                if block[i]:
+                    return False
+        return True
 
     cdef bint whole(self, uint64_t position) except -1:
         """Whether a whole record stands at ``position``; the fields are set to it then."""
