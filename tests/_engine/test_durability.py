@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from trove._engine import core as core_module
 from trove.drivers.engine import EngineDriver
 
 DEADLINE = 2 * core_module.FLUSH_SECONDS  # seconds until a relaxed write is flushed, about
+SPANNING_MIB = 300  # no pack takes as much
 SLACK = 10  # seconds that a busy machine may take longer
 
 
@@ -57,6 +59,34 @@ def test_full_durability_flushes_before_it_acknowledges(
         call()
         assert faults.count("fdatasync") == flushes  # one for each, and not one more
         assert faults.dirty == 0
+    driver.close()
+
+
+@alone()
+def test_an_object_that_spans_packs_is_in_none_of_them_unflushed(tmp_path: Path, fault_library: Path) -> None:
+    driver = opened(tmp_path, "full")
+    driver.create_bucket("b")
+    faults = Faults(tmp_path / "store")
+    packs(faults)
+    data = b"".join(map(random.Random(1).randbytes, [1 << 20] * SPANNING_MIB))
+    driver.put("b", "k", data)
+    assert driver.stats().packs > 1
+    assert faults.dirty == 0
+    driver.close()
+
+
+@alone()
+def test_the_names_of_a_new_store_are_durable_before_its_first_success(
+    tmp_path: Path, fault_library: Path
+) -> None:
+    faults = Faults(tmp_path / "store")
+    faults.arm("fsync", STOP_AFTER, at=1 << 30)
+    driver = opened(tmp_path, "full")
+    made = faults.count("fsync")
+    assert made >= 2  # the STORE file, and the folder that it is in
+    driver.create_bucket("b")
+    assert faults.count("fsync") > made  # the folder of the first pack
+    assert faults.dirty == 0
     driver.close()
 
 
