@@ -12,7 +12,7 @@ import pytest
 
 from trove.cli.steps import Demo, MismatchError
 from trove.driver import Driver, ObjectInfo
-from trove.drivers.local import LocalDriver
+from trove.drivers.engine import EngineDriver
 from trove.drivers.memory import MemoryDriver
 
 
@@ -58,7 +58,7 @@ def test_the_demo_keeps_its_store_when_asked_to_and_says_where(
     said = run("demo", str(tree), "--keep").output
     dsn = said.rpartition("trove ls ")[2].partition("#")[0]
     (kept,) = os.listdir(scratch)
-    assert dsn == f"file://{scratch}/{kept}"
+    assert dsn == f"trove://{scratch}/{kept}"
     assert run("ls", "-r", f"{dsn}#demo").output.splitlines() == ["a", "b", "empty", "sub/c", "sub/deep/d"]
 
 
@@ -175,12 +175,12 @@ def test_a_listing_that_misses_or_adds_a_name_is_a_mismatch(tree: Path, step: st
 def test_a_mismatch_ends_the_command_with_a_line_and_nothing_left(
     run: Any, scratch: Path, tree: Path, monkeypatch: pytest.MonkeyPatch, only_line: Any
 ) -> None:
-    put = LocalDriver.put
+    put = EngineDriver.put
 
-    def short(self: LocalDriver, bucket: str, key: str, data: Any, **options: Any) -> ObjectInfo:
+    def short(self: EngineDriver, bucket: str, key: str, data: Any, **options: Any) -> ObjectInfo:
         return put(self, bucket, key, data.read()[:-1] if bucket == "demo" else data, **options)
 
-    monkeypatch.setattr(LocalDriver, "put", short)
+    monkeypatch.setattr(EngineDriver, "put", short)
     assert "were put" in only_line(run("demo", str(tree), code=1).stderr)
     assert os.listdir(scratch) == []
 

@@ -39,7 +39,8 @@ def run(dsn: str, *, pytest_args: Sequence[str] = ()) -> int:
     with _undisturbed() as folder, plugin.output():
         arguments = [
             *("-c", os.devnull, "--rootdir", str(folder), "--noconftest"),
-            *("-p", "no:cacheprovider", "--import-mode", "importlib", "--tb", "short", "-rfs"),
+            *("-p", "no:cacheprovider", "-p", "no:benchmark"),  # both leave a folder behind
+            *("--import-mode", "importlib", "--tb", "short", "-rfs"),
             # Before the caller's: an option that may take a value, such as --debug, would take it.
             str(Path(__file__).with_name("target.py")),
             *pytest_args,
