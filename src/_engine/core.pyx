@@ -268,12 +268,18 @@ cdef class Core:
         return False
 
     cdef int _without_space(self, list changes, object error) except -1:
-        """Go on with the deletes among ``changes`` in the space that is kept for them; the others fail."""
+        """Fail those of ``changes`` that need the most room, for the others to go on; deletes get the reserve."""
         cdef Change change
-        if not reserve.spend(self.path):
-            fail(changes, error)
-        self._reserved = False
-        fail([change for change in changes if not change.frees()], error)
+        waiting = [change for change in changes if change.error is None]
+        greedy = [change for change in waiting if isinstance(change, RoomChange)]
+        puts = [change for change in waiting if not change.frees()]
+        if greedy or puts:
+            fail(greedy or puts, error)
+        elif reserve.spend(self.path):
+            # Only now: what a put is given, the next put takes, and nothing is left for a delete.
+            self._reserved = False
+        else:
+            fail(waiting, error)
         return 0
 
     cdef int _attempt(self, list changes) except -1:

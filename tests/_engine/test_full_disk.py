@@ -110,6 +110,22 @@ def test_deletes_work_on_a_full_disk(small_disk: Path, tmp_path: Path, durabilit
     alone(work)
 
 
+def test_puts_that_are_refused_leave_deletes_their_space(small_disk: Path) -> None:
+    store = small_disk / "store"
+
+    def work() -> None:
+        with trove.open(f"trove://{store}?durability=relaxed") as drv:
+            drv.create_bucket("b")
+            kept = fill(drv, "large", MIB)
+            for size in (1000, 100, 1) * 20:
+                kept.update(fill(drv, f"{size}/{len(kept)}", size))
+            for key in kept:
+                drv.delete("b", key)
+            assert contents(drv) == {}
+
+    alone(work)
+
+
 def test_several_writers_that_fill_the_disk_lose_nothing(small_disk: Path, tmp_path: Path) -> None:
     store = small_disk / "store"
     with trove.open(f"trove://{store}") as drv:
