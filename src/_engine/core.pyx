@@ -23,7 +23,14 @@ import lmdb
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from trove.errors import CorruptStoreError, InvalidDSNError, StorageFullError, StorageIOError, TroveError
+from trove.errors import (
+    CorruptStoreError,
+    DriverClosedError,
+    InvalidDSNError,
+    StorageFullError,
+    StorageIOError,
+    TroveError,
+)
 
 from .chunker cimport Chunker
 from .codec cimport CHUNK_ID, COMMIT, SETTLED, Encoder, hash128
@@ -296,6 +303,10 @@ cdef class Core:
             commit = Commit(self.index, txn, sequence)
             for change in changes:
                 if change.error is not None:
+                    continue
+                if self.handles == 0 and not isinstance(change, (FlushChange, RoomChange, RollForwardChange)):
+                    # The last handle is being closed: nothing may come behind its flush.
+                    change.error = DriverClosedError.of("trove")
                     continue
                 before = commit.count
                 try:
