@@ -2,6 +2,7 @@
 """Engine: the calls of the driver, each from its arguments to its answer."""
 
 import os
+import sys
 import threading
 
 import lmdb
@@ -29,6 +30,7 @@ from trove.driver.ranges import check_offset_length, check_range
 from trove.driver.types import EMPTY, STANDARD, BucketInfo
 from trove.errors import (
     BucketNotFoundError,
+    CorruptStoreError,
     DriverClosedError,
     InvalidArgumentError,
     InvalidDSNError,
@@ -109,15 +111,23 @@ def check_same(settings, parameters):
 
 cdef bytes default_block(str key):
     """The attribute block of an object that is put without options."""
+    cdef Py_ssize_t name = key.rfind("/") + 1
     cdef Py_ssize_t dot = key.rfind(".")
-    ending = key[dot + 1 :] if dot >= 0 and len(key) - dot < 12 else ""
+    # The guess looks at the last part of the key, and its ending tells all; but leading dots begin no ending, and
+    # a colon can make a URL of it. Long endings are as rare.
+    if key.find(":", name) >= 0 or (dot >= name and (key[name] == "." or len(key) - dot >= 12)):
+        return guessed_block(key)
+    ending = key[dot + 1 :] if dot > name else ""
     block = _blocks.get(ending)
     if block is None:
-        # The guess looks at the last part of the key; endings with a slash in them are none.
-        block = attributes_block(guess_content_type(key), STANDARD, EMPTY, EMPTY)
-        if "/" not in ending and key[:dot].rfind(".") < 0:
+        block = guessed_block(key)
+        if len(_blocks) < 1000:
             _blocks[ending] = block
     return block
+
+
+cdef bytes guessed_block(str key):
+    return attributes_block(guess_content_type(key), STANDARD, EMPTY, EMPTY)
 
 
 cdef class Engine:
@@ -345,7 +355,10 @@ cdef class Engine:
         cdef bytes content = info.content()
         cdef Decoder decoder
         if info.head()[0] == LIST:
-            return bytes(row(txn, core.index.lists, content[:LIST_ID], "lists"))
+            found = row(txn, core.index.lists, content[:LIST_ID], "lists")
+            if found is None:
+                raise CorruptStoreError("a chunk list is missing from the index; run `trove repair` to rebuild it")
+            return bytes(found)
         decoder = Decoder(content)
         count = decoder.varint()
         return content[decoder.position : decoder.position + count * REFERENCE]
@@ -383,7 +396,7 @@ cdef class Engine:
         cdef bytes scope = bucket + prefix
         cdef Py_ssize_t scope_length = PyBytes_GET_SIZE(scope)
         cdef bytes delimiter = (<str>request.delimiter).encode()
-        cdef Py_ssize_t wanted = request.max_keys
+        cdef Py_ssize_t wanted = min(request.max_keys, sys.maxsize)
         cdef Py_ssize_t count = 0
         cdef int64_t now = now_us()
         cdef list objects = []
@@ -508,6 +521,8 @@ cdef class Engine:
         cdef BatchChange batch = BatchChange.__new__(BatchChange)
         for change in changes:
             if isinstance(change, PutChange):
+                if (<PutChange>change).core.packs.store_id != core.packs.store_id:
+                    raise InvalidArgumentError("the batch has data for the store that was open before; begin another")
                 # Staged before a fork, perhaps: what the other process appends to must be left alone.
                 (<PutChange>change).core = core
         batch.durable = self._durable

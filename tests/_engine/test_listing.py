@@ -115,6 +115,11 @@ def test_pages_of_any_size_give_each_key_once_and_in_order(store: EngineDriver, 
     assert keys(store, size) == [name(number) for number in range(SHORT)]
 
 
+@pytest.mark.parametrize("size", [1 << 63, 1 << 70])
+def test_a_page_may_be_larger_than_the_machine_can_count(store: EngineDriver, size: int) -> None:
+    assert len(store.list("b", max_keys=size).all()) == SHORT
+
+
 def test_prefixes_of_many_keys_come_in_pages_too(store: EngineDriver) -> None:
     """With "9" as the delimiter there are many, of all lengths; a page gives three of them."""
     found = [prefix for page in pages(store, 3, prefix="all/00", delimiter="9") for prefix in page.prefixes]
