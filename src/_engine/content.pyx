@@ -19,7 +19,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from trove.driver.data import blocks, flat
-from trove.errors import InvalidArgumentError
+from trove.errors import CorruptStoreError, InvalidArgumentError, StorageIOError
 
 from .codec cimport (
     CHUNK_ID,
@@ -103,8 +103,15 @@ cdef class Content:
                 if same(core, data, place[0], place[1], place[2]):
                     store32(p + 20, place[0])
                     store64(p + 24, place[1])
+                    # Should this be tried again, and the chunk have vanished by then, it is read from there.
+                    self._packs[i] = core.packs.open_pack(place[0])
                     break
-                # Two contents of one id: the later one is told apart by its salt.
+                # Two contents of one id: the later one is told apart by its salt, of which a byte is kept.
+                if reference.salt == 255:
+                    raise InvalidArgumentError(
+                        "256 other contents have the id of a part of this one, which is no accident; "
+                        "a store made with hash=blake3 takes them all"
+                    )
                 store32(p + CHUNK_ID, reference.length | ((reference.salt + 1) << SALT_SHIFT))
             if place is None:
                 if self._packs[i] is not None:
@@ -163,11 +170,14 @@ cdef tuple place_in(Commit commit, bytes key):
 
 
 cdef bint same(Core core, bytes data, uint32_t number, uint64_t offset, uint32_t length) except -1:
-    """Whether the stored chunk at that place has the bytes ``data``."""
+    """Whether the stored chunk at that place can be read, and has the bytes ``data``."""
     cdef bytes stored
     if length != <uint32_t>len(data):
         return False
-    stored = core.packs.open_pack(number).read(length, offset)
+    try:
+        stored = core.packs.open_pack(number).read(length, offset)
+    except (CorruptStoreError, StorageIOError):
+        return False
     return memcmp(PyBytes_AS_STRING(stored), PyBytes_AS_STRING(data), length) == 0
 
 
@@ -357,7 +367,7 @@ cdef object _pinned(Core core, bytes body, object piece):
     try:
         pack = core.packs.open_pack(load32(p))
         stored = pack.read(view.shape[0], load64(p + 8))
-    except OSError:
+    except (CorruptStoreError, StorageIOError):
         return None
     if memcmp(PyBytes_AS_STRING(stored), &view[0], view.shape[0]):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import struct
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from harness.alone import alone, together
 from harness.index_rows import CHUNK, check_counts, check_store, rows_of, seed_of
 
 from trove.drivers.engine import EngineDriver
+from trove.errors import ChecksumMismatchError, CorruptStoreError
 
 SIZE = 3_000_000
 
@@ -176,6 +178,21 @@ def test_other_bytes_with_the_id_of_stored_ones_are_stored_beside_them(
     rows = rows_of(tmp_path / "store", tmp_path / "scratch")
     check_counts(rows)
     assert len(rows["chunks"]) == len({CHUNK.unpack(body)[2] for body in rows["chunks"].values()})
+
+
+@pytest.mark.parametrize("form", ["bytes", "stream"])
+def test_content_whose_stored_bytes_are_lost_is_stored_anew(tmp_path: Path, form: str) -> None:
+    data = noise("lost", 200_000)
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        driver.put("b", "lost", data)
+    pack = tmp_path / "store" / "packs" / "0000000001.pack"
+    os.truncate(pack, pack.stat().st_size - len(data) // 2)
+    with opened(tmp_path) as driver:
+        driver.put("b", "again", data if form == "bytes" else in_pieces(data))
+        assert driver.get("b", "again").read() == data
+        with pytest.raises((CorruptStoreError, ChecksumMismatchError)):
+            driver.get("b", "lost").read()
 
 
 # Content that goes while it is being shared.
