@@ -119,10 +119,11 @@ cdef class Pack:
     def view(self, uint64_t offset, Py_ssize_t length):
         """A read-only memoryview of mapped bytes; whoever holds it keeps the mapping."""
         cdef uint64_t end = offset + length
+        # Asked each time: a page behind the end of a file that somebody cut kills whoever touches it.
+        size = os.fstat(self.fd).st_size
+        if size < end:
+            raise CorruptStoreError(f"{self.path} is cut short; run `trove repair` to save what is whole")
         if self._map is None or <uint64_t>len(self._map) < end:
-            size = os.fstat(self.fd).st_size
-            if size < end:
-                raise CorruptStoreError(f"{self.path} is cut short; run `trove repair` to save what is whole")
             self._map = mmap.mmap(self.fd, size, mmap.MAP_SHARED, mmap.PROT_READ)
         return memoryview(self._map)[offset:end]
 
