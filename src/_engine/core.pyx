@@ -427,6 +427,8 @@ cdef class Core:
 
     def commit_payload(self, number, offset, sequence):
         """The payload of the commit that is said to stand there, ``None`` when it is not whole."""
+        if number > 0xFFFFFFFF:
+            return None  # no pack has such a number: the state file is damaged
         try:
             found = record_at(self.packs, number, offset)
         except CorruptStoreError:

@@ -264,6 +264,10 @@ def _joined(path, parameters):
             core.roll_forward()
         except StorageIOError:
             pass  # whoever writes first meets the same, and is told; what is there can be read
+        except BaseException:
+            index.close()
+            release_lifetime(core)
+            raise
     if first:
         number, tail = state.tail
         state.tail = 0, 0
@@ -275,12 +279,14 @@ def _joined(path, parameters):
 def _trusted(path, packs, State state, first):
     """The index as it is, unless something about it is wrong: then a new one, where we are the first to open it."""
     cdef Index index = None
+    known, sure = what_is_known(path, state.clean, state.boot, state.sequence, state.inflight[0])
     try:
         index = Index(os.path.join(path, "index"))
         index.watch(state)
         txn = index.begin()
         try:
-            check_index(index, txn, packs, state.sequence if state.clean else 0)
+            # Beside others the state may be ahead of this transaction.
+            check_index(index, txn, packs, known if first else 0)
             recorded = not first or is_recorded(index, txn, packs)
         finally:
             index.end(txn)
@@ -290,7 +296,6 @@ def _trusted(path, packs, State state, first):
         if not first:
             raise
         return rebuilt(path, packs, state)
-    _, sure = what_is_known(path, state.clean, state.boot, state.sequence, state.inflight[0])
     if recorded or not sure:
         # Unless a loss of the log would be noticed, an index that knows more is not given up for it.
         return index

@@ -115,7 +115,8 @@ cdef class Scan:
         cdef const uint8_t *p
         cdef uint64_t left, length, checked, checksum
         cdef Py_ssize_t i
-        if position + RECORD_HEADER > self.blocks.size:
+        # Not by a sum, which has an end: the position may be any number that a damaged state file holds.
+        if position > self.blocks.size or self.blocks.size - position < RECORD_HEADER:
             return False
         p = self.blocks.at(position, RECORD_HEADER)
         for i in range(RECORD_HEADER):
