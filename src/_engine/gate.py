@@ -23,7 +23,11 @@ class Gate:
             self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise StorageIOError.of(error, f"opening {self._path}") from error
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+        except BaseException:
+            os.close(self._fd)
+            raise
 
     def __exit__(self, *exc_info: object) -> None:
         # Unlocked by hand: a child forked meanwhile holds a copy of the descriptor.

@@ -106,9 +106,11 @@ def _alone(folder: str, wait: bool) -> Iterator[bool]:
         except BlockingIOError:
             yield False
             return
-        yield True
-        # Unlocked by hand: a child forked meanwhile may hold a copy of the descriptor.
-        fcntl.flock(fd, fcntl.LOCK_UN)
+        try:
+            yield True
+        finally:
+            # Unlocked by hand: a child forked meanwhile may hold a copy of the descriptor.
+            fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
         os.close(fd)
 

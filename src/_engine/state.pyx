@@ -204,7 +204,10 @@ cdef class State:
         if free < 0:
             return False
         slot = self._words + (STATE_SLOTS + free * STATE_SLOT) // 8
-        slot[0], slot[1], slot[2], slot[3] = pack, end, 0, 0
+        # Its name goes last: who dies in between must not leave the other's figures under it.
+        slot[0] = 0
+        slot[1], slot[2], slot[3] = end, 0, 0
+        slot[0] = pack
         return True
 
     cdef bint note_extent(self, uint32_t pack, uint64_t start, uint64_t end) noexcept:
