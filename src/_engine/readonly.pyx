@@ -185,13 +185,11 @@ cdef class ReadonlyIndex(Index):
         if live and self._words != NULL:
             self._sequence = &self._words[<int>STATE_SEQUENCE >> 3]
         Index._open_typed(self)
-        clean = self._words != NULL and self._words[<int>STATE_CLEAN >> 3] == 1
+        known, sure = self._what_is_known()
         txn = self.env.begin(buffers=True)
         try:
-            recovery.check_index(
-                self, txn, self._packs_of_store, self._words[<int>STATE_SEQUENCE >> 3] if clean else 0
-            )
-            _, sure = self._what_is_known()
+            # Beside writers the state may be ahead of this transaction.
+            recovery.check_index(self, txn, self._packs_of_store, 0 if live else known)
             doubtful = sure and not live and not recovery.is_recorded(self, txn, self._packs_of_store)
         finally:
             txn.abort()

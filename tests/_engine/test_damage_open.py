@@ -12,6 +12,7 @@ import pytest
 from harness.damage import ALL, Damaged, large, small
 from harness.files import tree, unchanged
 from harness.index_rows import check_store, rows_of
+from harness.killed_writer import forked
 from harness.log_records import Commit, Extent, Record, read_pack
 
 from trove.drivers.engine import EngineDriver
@@ -19,6 +20,7 @@ from trove.errors import ChecksumMismatchError, CorruptStoreError
 
 MODES = ["r", "rw"]
 Damage = Callable[[Path], object]
+SEQUENCE, IN_FLIGHT, PACK, OFFSET = 40, 48, 56, 64  # offsets in the state file
 
 
 @pytest.fixture(scope="module")
@@ -301,3 +303,39 @@ def test_a_refused_store_opens_again_when_the_file_is_put_back(
     with opened(store) as driver:
         check_content(driver)
     assert check_store(store, tmp_path) == rows
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {SEQUENCE: 1},
+        {SEQUENCE: 1 << 63},
+        {IN_FLIGHT: 1, PACK: 1 << 40},
+        {IN_FLIGHT: 1, OFFSET: (1 << 64) - 64},
+    ],
+    ids=str,
+)
+def test_a_flipped_number_in_the_state_of_a_writer_that_died_costs_nothing(
+    tmp_path: Path, wrong: dict[int, int]
+) -> None:
+    store = tmp_path / "store"
+
+    def die() -> None:
+        driver = opened(store)
+        driver.create_bucket("b")
+        driver.put("b", "before", b"1")
+
+    assert forked(die) == 0
+    state = bytearray((store / "state").read_bytes())
+    for field, change in wrong.items():
+        value = int.from_bytes(state[field : field + 8], "little") ^ change
+        if field == IN_FLIGHT:
+            value = int.from_bytes(state[SEQUENCE : SEQUENCE + 8], "little") + 1
+        state[field : field + 8] = value.to_bytes(8, "little")
+    (store / "state").write_bytes(state)
+    with opened(store) as driver:
+        driver.put("b", "after", b"2")
+    shutil.rmtree(store / "index")
+    with opened(store) as driver:
+        assert [info.key for info in driver.list("b")] == ["after", "before"]
+        assert driver.verify().ok
