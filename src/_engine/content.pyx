@@ -231,6 +231,9 @@ def segments(data, maximum):
         start = 0
         while True:
             window = whole[start : start + WINDOW + maximum]
+            if not whole.readonly:
+                # It could change between being named and being written.
+                window = memoryview(bytes(window))
             last = start + len(window) == len(whole)
             start += yield window, last
             if last:

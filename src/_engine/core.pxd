@@ -36,6 +36,7 @@ cdef class Core:
     cdef readonly Chunker chunker
     cdef object _blake3               # the hash of a store made with hash=blake3, else None
     cdef public int handles
+    cdef unsigned long _leader        # the thread that is; 0 while the lead is handed over
     cdef bint _leading                # some thread is committing
     cdef list _queue                  # changes that came meanwhile
     cdef object _lifetime             # the descriptor whose lock says that the store is open

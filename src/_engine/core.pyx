@@ -26,6 +26,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from trove.errors import (
     CorruptStoreError,
     DriverClosedError,
+    InvalidArgumentError,
     InvalidDSNError,
     StorageFullError,
     StorageIOError,
@@ -47,6 +48,9 @@ from .state cimport STATE_BURNED, STATE_INFLIGHT, STATE_SEQUENCE, State
 
 cdef extern from "<unistd.h>" nogil:
     int fdatasync(int fd)
+
+cdef extern from "pythread.h":
+    unsigned long PyThread_get_thread_ident()
 
 cdef extern from "<pthread.h>" nogil:
     int pthread_atfork(void (*prepare)() noexcept nogil, void (*parent)() noexcept nogil, void (*child)() noexcept nogil)
@@ -106,7 +110,7 @@ cdef class RoomChange(Change):
     cdef int stage(self, Commit commit) except -1:
         info = self.index.env.info()
         used = (info["last_pgno"] + 1) * self.index.env.stat()["psize"]
-        if info["map_size"] - used < SNAPSHOT_ROOM:
+        if info["map_size"] - used < min(SNAPSHOT_ROOM, used):
             raise lmdb.MapFullError("room is made for what comes while the index is copied")
         return 0
 
@@ -157,6 +161,11 @@ cdef class Core:
         done, and says nothing of it: as anywhere in Python, it may have come just after.
         """
         interrupt = None
+        if self._leading and self._leader == PyThread_get_thread_ident():
+            raise InvalidArgumentError(
+                "the store was called from inside a change that it is making, by a signal's handler or a finalizer; "
+                "note there what is to be done, and do it afterwards"
+            )
         if self._leading:
             change._turn = _thread.allocate_lock()
             change._turn.acquire()
@@ -164,7 +173,7 @@ cdef class Core:
                 self._queue.append(change)
                 interrupt = self._wait(change)
         if not change._done:
-            self._leading = True
+            self._leading, self._leader = True, PyThread_get_thread_ident()
             changes = [change]
             try:
                 taken, self._queue = self._queue, []
@@ -200,6 +209,7 @@ cdef class Core:
     def _hand_over(self, list changes):
         """Wake those that were committed for, and the one to lead next."""
         cdef Change change
+        self._leader = 0
         if self._queue:
             change = self._queue.pop(0)
             change._turn.release()
@@ -228,7 +238,7 @@ cdef class Core:
             if not change._done:
                 break
             # The leader before had taken it along.
-        self._leading = True
+        self._leading, self._leader = True, PyThread_get_thread_ident()
         patiently(self.index.pause, interrupts)
         return interrupts
 
@@ -394,7 +404,7 @@ cdef class Core:
         """What is due after a commit, and does not belong to it."""
         if not self._reserved and commit.sequence % RESERVE_EVERY == 0:
             self._reserved = reserve.keep(self.path)
-        if not durable and self._flusher is None:
+        if not durable and (self._flusher is None or not self._flusher.is_alive()):
             self._start_flusher()
         if self._unsaved_changes >= SNAPSHOT_CHANGES or self._unsaved_bytes >= SNAPSHOT_BYTES:
             self._consider_snapshot()

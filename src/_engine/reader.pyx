@@ -117,14 +117,20 @@ cdef class EngineReader:
         cdef const uint8_t *p
         cdef Pack pack
         cdef bytes whole
-        if self._inline is not None:
-            memcpy(target, PyBytes_AS_STRING(self._inline) + self._inline_at + offset, length)
+        # Held here, too: another thread may close the reader meanwhile.
+        cdef bytes inline = self._inline
+        cdef bytes references = self._references
+        cdef list packs = self._packs
+        if inline is not None:
+            memcpy(target, PyBytes_AS_STRING(inline) + self._inline_at + offset, length)
             return 0
-        p = <const uint8_t *>PyBytes_AS_STRING(self._references)
+        if packs is None:
+            raise ValueError("read of a closed ObjectReader; get the object again")
+        p = <const uint8_t *>PyBytes_AS_STRING(references)
         i = self.chunk_at(offset)
         while offset < end:
             reference = reference_at(p + i * REFERENCE)
-            pack = self._packs[i - self._first]
+            pack = packs[i - self._first]
             start = self._starts[i]
             stop = self._starts[i + 1]
             if offset == start and stop <= end:
@@ -229,10 +235,14 @@ cdef class EngineReader:
         if self._inline is not None:
             at = self._inline_at + self._start
             return memoryview(self._inline)[at : at + self._size]
-        p = <const uint8_t *>PyBytes_AS_STRING(self._references)
+        # Held here, too: another thread may close the reader meanwhile.
+        references, packs = self._references, self._packs
+        if packs is None:
+            raise ValueError("read of a closed ObjectReader; get the object again")
+        p = <const uint8_t *>PyBytes_AS_STRING(<bytes>references)
         last = self.chunk_at(self._start + self._size - 1)
         reference = reference_at(p + self._first * REFERENCE)
-        pack = self._packs[0]
+        pack = packs[0]
         for i in range(self._first + 1, last + 1):
             following = reference_at(p + i * REFERENCE)
             if (

@@ -32,7 +32,10 @@ def found(store: str) -> list[Path]:
     folder = Path(store, "snapshots")
     if not folder.is_dir():
         return []  # opened to write, a store gets the folder back
-    return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+    try:
+        return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+    except OSError as error:
+        raise StorageIOError.of(error, f"listing {folder}") from error
 
 
 def whole(path: Path) -> bool:

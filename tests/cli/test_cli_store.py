@@ -81,3 +81,10 @@ def test_the_environment_names_the_store(run, engine: str, monkeypatch: pytest.M
 def test_nothing_is_made_where_there_is_no_store(run, only_line, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert "no store" in only_line(run("repair", f"trove://{tmp_path}/none", code=5).stderr)
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("verb", ["verify", "stats", "repair"])
+def test_a_store_that_is_not_there_is_not_made(run, verb: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    result = run(verb, f"trove://{tmp_path}/missing", code=5)
+    assert "there is no store" in result.stderr
+    assert not (tmp_path / "missing").exists()

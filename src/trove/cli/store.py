@@ -67,6 +67,17 @@ def _unopened(location: Location, verb: str) -> Kept:
 
 
 @contextmanager
+def _read(location: Location, verb: str) -> Iterator[Kept]:
+    """The driver of a location, open to look only: a store that is not there is not made."""
+    kept = _unopened(location, verb)
+    driver = cast("Driver", kept)
+    given = parse_dsn(location.dsn).params
+    driver.open(location.dsn, **({} if "mode" in given else {"mode": "r"}))
+    with driver:
+        yield kept
+
+
+@contextmanager
 def _shown(title: str) -> Iterator[Callable[[int, int], None]]:
     """A progress callback that moves a bar."""
     with Progress(title) as bar:
@@ -79,16 +90,14 @@ def _shown(title: str) -> Iterator[Callable[[int, int], None]]:
 
 @click.command()
 @_store_verb
-@pass_stores
-def verify(stores: Stores, location: Location, as_json: bool) -> int:
+def verify(location: Location, as_json: bool) -> int:
     """Check that a store is whole.
 
     Everything is looked at: index, log, references, and every byte of data. Others may use the store
     meanwhile. Exit code 5 says that something is damaged; 'trove repair' saves what can be saved.
     Without a DSN, TROVE_DSN names the store.
     """
-    driver = _keeping(stores.driver(location), "verify")
-    with _shown("verify") as progress:
+    with _read(location, "verify") as driver, _shown("verify") as progress:
         report = driver.verify(progress=progress)
     if as_json:
         output.json_line({"ok": report.ok, "problems": [asdict(problem) for problem in report.problems]})
@@ -147,13 +156,13 @@ def snapshot(stores: Stores, location: Location, as_json: bool) -> None:
 
 @click.command()
 @_store_verb
-@pass_stores
-def stats(stores: Stores, location: Location, as_json: bool) -> None:
+def stats(location: Location, as_json: bool) -> None:
     """Show what a store holds and the space that it takes.
 
     Without a DSN, TROVE_DSN names the store.
     """
-    found = _keeping(stores.driver(location), "stats").stats()
+    with _read(location, "stats") as driver:
+        found = driver.stats()
     if as_json:
         output.json_line(asdict(found))
         return
