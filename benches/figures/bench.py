@@ -137,13 +137,13 @@ class Bench:
         self._numbers += count
         return [(f"object-{first + n:010d}", self._generator.randbytes(size)) for n in range(count)]
 
-    def content(self, size: int) -> bytearray:
+    def content(self, size: int) -> bytes:
         """A content that never came before, of any size."""
         content = bytearray(size)
         for at in range(0, size, MIB):
             length = min(MIB, size - at)
             content[at : at + length] = self._generator.randbytes(length)
-        return content
+        return bytes(content)
 
     def chosen(self, keys: list[str], count: int) -> list[tuple[str]]:
         """``count`` of ``keys`` in an order that nobody can foresee."""

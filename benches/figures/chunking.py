@@ -25,7 +25,7 @@ def chunking(bench: Bench) -> Iterator[Figure]:
         chunker = import_module("trove._engine.chunker")
     except ModuleNotFoundError as error:
         raise UnavailableError(f"the engine's chunker is not in this installation ({error})") from error
-    data = bytes(bench.content(min(SIZE, bench.amount.huge)))
+    data = bench.content(min(SIZE, bench.amount.huge))
     rates = {}
     for name in chunker.KERNELS:
         cuts = chunker.Chunker(*chunker.parameters(CHUNK), kernel=name).cuts

@@ -25,9 +25,9 @@ def put_large(bench: Bench) -> Iterator[Figure]:
         (bench.amount.huge, bench.amount.large_rounds),
     ):
         bench.need(size)
-        contents: list[bytearray] = []
+        contents: list[bytes] = []
 
-        def content(size: int = size, contents: list[bytearray] = contents) -> bytearray:
+        def content(size: int = size, contents: list[bytes] = contents) -> bytes:
             # Both sides of a round write the same; the next round writes something else.
             if contents:
                 return contents.pop()
@@ -158,6 +158,6 @@ def copy_huge(bench: Bench) -> Iterator[Figure]:
     )
 
 
-def _write(path: os.PathLike[str], data: bytes | bytearray) -> None:
+def _write(path: os.PathLike[str], data: bytes) -> None:
     with open(path, "wb") as file:
         file.write(data)
