@@ -1,23 +1,13 @@
 import builtins
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from trove.driver import BucketInfo, Data, ObjectInfo, ObjectIterator, ObjectRef
 from trove.driver.ranges import RangeSpec
 
 from .core import Core
 from .reader import EngineReader
-from .store import Parameters
-
-KNOWN: Final[tuple[str, ...]]
-"""The settings of a DSN."""
-
-def folder_and_settings(dsn: str, options: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
-    """What a DSN and options say: the folder of the store, as an absolute path, and the settings."""
-
-def parameters_maker(settings: Mapping[str, str]) -> Callable[[], Parameters]:
-    """What makes the parameters of a new store, out of the settings. Raises InvalidDSNError."""
 
 class Engine:
     """The native half of ``trove.drivers.engine.EngineDriver``, which has the documentation."""

@@ -14,7 +14,6 @@ from libc.string cimport memchr, memcmp, memcpy
 from datetime import UTC, datetime, timedelta
 
 from trove.driver.data import check_data
-from trove.driver.dsn import parse_dsn
 from trove.driver.listing import ObjectIterator, after_prefix, check_list
 from trove.driver.options import (
     check_bucket,
@@ -33,12 +32,10 @@ from trove.errors import (
     CorruptStoreError,
     DriverClosedError,
     InvalidArgumentError,
-    InvalidDSNError,
     ObjectNotFoundError,
     StorageIOError,
     UnsupportedOptionError,
     VersionNotFoundError,
-    shown,
 )
 
 from .changes cimport BatchChange, CopyChange, CreateBucketChange, DeleteBucketChange, DeleteChange, PutChange
@@ -49,64 +46,13 @@ from .index cimport row
 from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us, row_expired
 from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of
 from . import store
-from .chunker import parameters as chunk_parameters
-from .core import blake3_hash
 from .index import index_error
 from .recovery import close_core, open_core
+from .settings import check_same, choice, folder_and_settings, parameters_maker
 
-KNOWN = ("durability", "verify", "chunk_size", "hash", "mode")
-DEFAULT_CHUNK_SIZE = 65536
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERIFY = {"first": FIRST, "always": ALWAYS, "never": NEVER}
 _blocks = {}  # attribute blocks of objects put without options, by the ending of their keys
-
-
-def choice(settings, name, *values):
-    """The setting ``name``, which is one of ``values``; the first one where it is absent."""
-    value = settings.get(name, values[0])
-    if value not in values:
-        raise InvalidDSNError(f"{name} is {shown(value)}; give {' or '.join(values)}")
-    return value
-
-
-def folder_and_settings(dsn, options):
-    """What a DSN and options say: the folder of the store, as an absolute path, and the settings."""
-    parsed = parse_dsn(dsn)
-    settings = parsed.settings(schemes=("trove",), known=KNOWN, options=options)
-    if parsed.user or parsed.password or parsed.host not in ("", ".", "..") or len(parsed.path) < 2:
-        raise InvalidDSNError("a trove:// DSN names a folder; write trove:///absolute/path or trove://./relative")
-    return os.path.abspath(parsed.host + parsed.path), settings
-
-
-def parameters_maker(settings):
-    """What makes the parameters of a new store, out of the settings."""
-    hash_name = choice(settings, "hash", "xxh3", "blake3")
-    size = settings.get("chunk_size", str(DEFAULT_CHUNK_SIZE))
-    if not (size.isascii() and size.isdigit() and len(size) < 9):
-        raise InvalidDSNError(f"chunk_size is {shown(size)}; give the average size of a chunk in bytes")
-    try:
-        minimum, normal, maximum, level = chunk_parameters(int(size))
-    except ValueError as error:
-        raise InvalidDSNError(f"chunk_size is {size}: {error}") from error
-
-    def make():
-        if hash_name == "blake3":
-            blake3_hash()
-        return store.Parameters(store.new_store_id(), hash_name, minimum, normal, maximum, level)
-
-    return make
-
-
-def check_same(settings, parameters):
-    """Raise InvalidDSNError if the settings ask for another store than one of these parameters."""
-    if "hash" in settings and settings["hash"] != parameters.hash:
-        raise InvalidDSNError(f"this store was made with hash={parameters.hash}; leave the setting out")
-    if "chunk_size" in settings:
-        wanted = chunk_parameters(int(settings["chunk_size"]))
-        if tuple(wanted)[1] != parameters.chunk_normal:
-            raise InvalidDSNError(
-                f"this store was made with chunks of {parameters.chunk_normal} bytes; leave chunk_size out"
-            )
 
 
 cdef bytes default_block(str key):

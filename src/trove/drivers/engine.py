@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
 from trove._engine.batch import Batch
-from trove._engine.engine import Engine, folder_and_settings, parameters_maker
+from trove._engine.engine import Engine
 from trove._engine.repair import repair
 from trove._engine.reports import Progress, RepairReport, Snapshot, Stats, VerifyReport
+from trove._engine.settings import folder_and_settings, parameters_maker
 from trove._engine.stats import stats
 from trove._engine.verify import verify
 
