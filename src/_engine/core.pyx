@@ -467,6 +467,7 @@ cdef class Core:
                     self.writer.retire()
                 raise StorageIOError.of(cause, f"flushing {pack.path}") from cause
             self.state.note_flushed(number, end)
+        self.state.note_durable(self.state.get(STATE_SEQUENCE))
         return 0
 
     def roll_forward(self):

@@ -2,8 +2,8 @@
 """Examine: whether an index is sound in itself.
 
 Every row's checksum, every reference, every count is held against every other. Damaged pages of LMDB can
-lead it anywhere, so an index whose worth is unknown is copied and examined in a process of its own, whose
-death is an answer too.
+lead it anywhere, so an index whose worth is unknown is copied, page by page as it is, and examined in a process
+of its own, whose death is an answer too.
 """
 
 import json
@@ -25,6 +25,7 @@ from .index cimport Index, row
 from .info cimport EngineInfo, info_of
 from .core import head_of
 from .index import TABLES
+from .pages import check_pages
 from .reports import Problem
 
 COUNTED = 2_000_000  # chunks that are counted at once: more of them take more rounds, not more memory
@@ -298,8 +299,9 @@ def main():
         except StorageIOError:
             # Where not even LMDB's lock file can be written, nobody writes to the store either.
             index = Index(folder, readonly=True, lock=False)
-        index.copy(target)
+        index.copy(target, compact=False)
         index.close()
+        check_pages(os.path.join(target, "data.mdb"), seals=False)
         copy = opened_copy(target)
         problems = Examination(copy).run()
         answer = {"head": head(copy), "problems": [asdict(problem) for problem in problems]}

@@ -20,8 +20,8 @@ class Index:
     def readonly(self) -> bool: ...
     @property
     def env(self) -> Any: ...
-    def copy(self, folder: str) -> None:
-        """A compacted copy of the index at one commit, made by LMDB, in the new folder ``folder``."""
+    def copy(self, folder: str, compact: bool = True) -> None:
+        """A copy of the index at one commit, made by LMDB, in the new folder ``folder``."""
 
     def grow(self) -> None:
         """Give the map more room. Raises StorageFullError when the disk has none."""

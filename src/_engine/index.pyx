@@ -409,15 +409,18 @@ cdef class Index:
             if self.env is None:
                 self._open_typed()
 
-    def copy(self, folder):
-        """A compacted copy of the index at one commit, made by LMDB, in the new folder ``folder``."""
+    def copy(self, folder, bint compact=True):
+        """A copy of the index at one commit, made by LMDB, in the new folder ``folder``.
+
+        One that is not made compact is of the file's length at most, whatever its pages hold.
+        """
         path = os.path.join(folder, "data.mdb")
         txn = self.begin()
         try:
             os.makedirs(folder, 0o700)
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
-                self.env.copyfd(fd, compact=True, txn=txn)
+                self.env.copyfd(fd, compact=compact, txn=txn if compact else None)
             finally:
                 os.close(fd)
         except lmdb.Error as error:

@@ -228,6 +228,8 @@ cdef class Packs:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             header = pack_header(number, self.store_id, self.parameters)
             write_all(fd, <const uint8_t *>PyBytes_AS_STRING(header), PACK_HEADER, 0, path)
+            # A record that the power leaves is so never in a pack without a header.
+            os.fdatasync(fd)
             sync_folder(self.folder)
         except BaseException as error:
             os.unlink(path)

@@ -27,13 +27,14 @@ from trove.errors import CorruptStoreError, DriverClosedError, StorageIOError, T
 from .index cimport Index
 from .pack cimport Packs
 from .scan cimport Log
-from .state cimport STATE_BOOT, STATE_CLEAN, STATE_INFLIGHT, STATE_OPENINGS, STATE_SEQUENCE, STATE_SIZE
+from .state cimport STATE_OPENINGS, STATE_SEQUENCE, STATE_SIZE
 from . import recovery, snapshots
 from .core import head_of
 from .gate import Gate, in_use
 from .index import TABLES
 from .scan import LAST
-from .state import UNKNOWN_BOOT, is_state, raised_in, this_boot
+from .state import is_state, raised_in
+from .state import known as state_known
 
 cdef extern from "<sys/file.h>" nogil:
     int flock(int fd, int operation)
@@ -69,6 +70,7 @@ cdef class ReadonlyIndex(Index):
     cdef uint64_t _noted              # private: the sequence in the state up to which the log was followed
     cdef Index _builder               # private: what writes to the index in the temporary folder
     cdef dict _ends                   # private: how far each pack was read
+    cdef readonly object damage       # why the store's own index can't be used; None if it can, or need not
     cdef int _still_fd                # of the STORE file, whose lock is held for each read
     cdef bint _held
 
@@ -130,16 +132,18 @@ cdef class ReadonlyIndex(Index):
     def _open_typed(self):
         with Gate(self._store):
             self._let_go()
+            self.damage = None
             self._map_state()
             live = in_use(self._store)
             self._openings = 0 if self._words == NULL else self._words[<int>STATE_OPENINGS >> 3]
             doubtful = False
-            if live or self._is_trusted():
+            if live or self._known().intact:
                 try:
                     doubtful = self._open_as_it_is(live)
                     if self.env is not None and not doubtful:
                         return
-                except CorruptStoreError:
+                except CorruptStoreError as error:
+                    self.damage = error
                     self._close_env()
             if doubtful:
                 self._close_env()
@@ -151,13 +155,6 @@ cdef class ReadonlyIndex(Index):
                 # It is the log that lost something: what the index has of it can be read.
                 self._let_go_of_private()
                 self._open_as_it_is(live)
-
-    def _is_trusted(self):
-        """Whether the index is what its last writer saw, by what the state says."""
-        if self._words == NULL:
-            return False
-        boot = bytes(self._bytes[<int>STATE_BOOT : <int>STATE_BOOT + 16])
-        return self._words[<int>STATE_CLEAN >> 3] == 1 or boot == this_boot(self._store) != UNKNOWN_BOOT
 
     def _open_as_it_is(self, live):
         """Open the store's index if that is possible without writing; whether the log does not know where it is.
@@ -184,13 +181,15 @@ cdef class ReadonlyIndex(Index):
         self._sequence = NULL
         if live and self._words != NULL:
             self._sequence = &self._words[<int>STATE_SEQUENCE >> 3]
+        known = self._known()
+        if not live:
+            recovery.check_file(self._store, known)
         Index._open_typed(self)
-        known, sure = self._what_is_known()
         txn = self.env.begin(buffers=True)
         try:
             # Beside writers the state may be ahead of this transaction.
-            recovery.check_index(self, txn, self._packs_of_store, 0 if live else known)
-            doubtful = sure and not live and not recovery.is_recorded(self, txn, self._packs_of_store)
+            recovery.check_index(self, txn, self._packs_of_store, 0 if live else known.least)
+            doubtful = known.surely and not live and not recovery.is_recorded(self, txn, self._packs_of_store)
         finally:
             txn.abort()
         if not live:
@@ -211,23 +210,15 @@ cdef class ReadonlyIndex(Index):
             return False
         return True
 
-    def _what_is_known(self):
-        if self._words == NULL:
-            return 0, False
-        return recovery.what_is_known(
-            self._store,
-            self._words[<int>STATE_CLEAN >> 3] == 1,
-            bytes(self._bytes[<int>STATE_BOOT : <int>STATE_BOOT + 16]),
-            self._words[<int>STATE_SEQUENCE >> 3],
-            self._words[<int>STATE_INFLIGHT >> 3],
-        )
+    def _known(self):
+        """What the state says of the log and the index."""
+        return state_known(self._store, self._page)
 
     def _raised(self):
         return (0, 0) if self._page is None else raised_in(self._page)
 
     def _open_private(self, live):
         """Make an index in a temporary folder, from the newest snapshot and the log."""
-        known, sure = self._what_is_known()
         try:
             self.folder = tempfile.mkdtemp(prefix="trove-index-")
         except OSError as error:
@@ -244,7 +235,7 @@ cdef class ReadonlyIndex(Index):
                 self._catch_up()
             else:
                 self._noted = 0 if self._words == NULL else self._words[<int>STATE_SEQUENCE >> 3]
-                recovery.replay(self._builder, self._packs_of_store, known, sure, self._raised())
+                recovery.replay(self._builder, self._packs_of_store, self._known(), self._raised())
                 self._take_over()
         except OSError as error:
             self._let_go_of_private()

@@ -10,6 +10,7 @@ commits of all packs that follow in one chain.
 import _thread
 import errno
 import fcntl
+import logging
 import os
 import shutil
 import threading
@@ -34,6 +35,7 @@ from .core import blake3_hash, head_of, patiently
 from .gate import Gate, await_lockless_readers, locked
 from .index import index_error
 from .pack import sync_folder
+from .pages import check_pages
 from .scan import LAST, record_at, records
 from .state import UNKNOWN_BOOT, this_boot
 from .torn import drop_torn
@@ -46,6 +48,8 @@ cdef enum:
     BULK = 1 << 30         # bytes that an index under construction may take before it is enlarged
 
 BULK_BYTES = BULK
+
+_log = logging.getLogger("trove")
 
 # The stores that this process has open, by real path: LMDB allows one environment for each.
 _cores = {}
@@ -238,19 +242,21 @@ def _joined(path, parameters):
             state.count_opening()
             await_lockless_readers(path)
         clean = state.clean
-        boot = this_boot(path)
-        if first and not clean and (state.boot != boot or boot == UNKNOWN_BOOT):
+        if first and not state.known(path).intact:
             index = rebuilt(path, packs, state)
         else:
             index = _trusted(path, packs, state, first)
         if first:
+            state.drop_slots(packs.numbers())
+            # The index knows best which commit it is at.
+            txn = index.begin()
+            head = head_of(index, txn)
+            index.end(txn)
             if clean:
-                # What the state says of commits may be older than the index: the index is on disk.
-                txn = index.begin()
-                head = head_of(index, txn)
-                index.end(txn)
                 state.reset(head)
-            state.mark(False, boot)
+            else:
+                state.sequence = head
+            state.mark(False, this_boot(path))
         fcntl.flock(lifetime, fcntl.LOCK_SH)
         index.watch(state)
         core = Core(path, parameters, index, packs, state, False, lifetime)
@@ -279,24 +285,27 @@ def _joined(path, parameters):
 def _trusted(path, packs, State state, first):
     """The index as it is, unless something about it is wrong: then a new one, where we are the first to open it."""
     cdef Index index = None
-    known, sure = what_is_known(path, state.clean, state.boot, state.sequence, state.inflight[0])
+    known = state.known(path)
     try:
+        if first:
+            check_file(path, known)
         index = Index(os.path.join(path, "index"))
         index.watch(state)
         txn = index.begin()
         try:
             # Beside others the state may be ahead of this transaction.
-            check_index(index, txn, packs, known if first else 0)
+            check_index(index, txn, packs, known.least if first else 0)
             recorded = not first or is_recorded(index, txn, packs)
         finally:
             index.end(txn)
-    except CorruptStoreError:
+    except CorruptStoreError as error:
         if index is not None:
             index.close()
         if not first:
             raise
+        _log.warning("%s", error)
         return rebuilt(path, packs, state)
-    if recorded or not sure:
+    if recorded or not known.surely:
         # Unless a loss of the log would be noticed, an index that knows more is not given up for it.
         return index
     index.close()
@@ -305,6 +314,28 @@ def _trusted(path, packs, State state, first):
     except CorruptStoreError:
         # It is the log that lost something: what the index has of it can be read.
         return Index(os.path.join(path, "index"))
+
+
+def check_file(path, known):
+    """Raise CorruptStoreError unless LMDB can be trusted with the index of the store at ``path``.
+
+    It is gone through, unless it is the very file that was closed in this boot. Nobody writes to it meanwhile.
+    """
+    file = index_file(path)
+    if not known.index_time or known.index_time != changed_at(file):
+        check_pages(file)
+
+
+def index_file(path):
+    return os.path.join(path, "index", "data.mdb")
+
+
+def changed_at(file):
+    """When a file was last changed, in nanoseconds; 0 where it can't be said."""
+    try:
+        return os.stat(file).st_ctime_ns
+    except OSError:
+        return 0
 
 
 def check_index(Index index, txn, packs, least):
@@ -363,7 +394,8 @@ def _close(Core core):
                 core.index.sync()
                 if core.writer.pack is not None:
                     core.state.tail = core.writer.pack.number, core.writer.tail
-                core.state.mark(True, this_boot(core.path))
+                core.index.close()
+                core.state.mark(True, this_boot(core.path), changed_at(index_file(core.path)))
         finally:
             core.index.close()
             # Unlocked by hand: a forked child may hold a copy of the descriptor.
@@ -385,8 +417,7 @@ def rebuilt(path, Packs packs, State state):
         index = Index(fresh, bulk=BULK)
         if state.boot not in (this_boot(path), UNKNOWN_BOOT):
             state.forget()
-        known, sure = what_is_known(path, state.clean, state.boot, state.sequence, state.inflight[0])
-        head, highest = replay(index, packs, known, sure, state.raised)
+        head, highest = replay(index, packs, state.known(path), state.raised)
         # What the state says of unflushed bytes is forgotten with it.
         packs.sync(state.failed)
         index.sync()
@@ -409,22 +440,12 @@ def rebuilt(path, Packs packs, State state):
     return Index(target)
 
 
-def what_is_known(path, clean, boot, sequence, inflight):
-    """What a state says about the log: the commit that it reaches at least, 0 if that is not known, and whether it is sure.
-
-    Of a clean store, and in the same boot, no commit that was acknowledged can be missing. The state has no
-    checksum: its word counts when it says the same thing twice.
-    """
-    known = clean or boot == this_boot(path) != UNKNOWN_BOOT
-    return sequence if known else 0, known and inflight == sequence
-
-
-def replay(Index index, Packs packs, least=0, sure=False, raised=(0, 0)):
+def replay(Index index, Packs packs, known, raised=(0, 0)):
     """Apply to ``index`` all commits of the log that it lacks: (where it is then, the log's highest number).
 
-    Raises CorruptStoreError when commits are missing that were there: up to the number ``least``, if that is
-    ``sure`` or commits beyond the gap bear it out. Where ``least`` is 0, nobody knows how far the log went
-    before the power did, and it ends before the first commit that is not there with all of its data. Those in ``raised`` (above the first number, up to the second)
+    Raises CorruptStoreError when commits are missing that were there, by what is ``known`` from the state: surely
+    so, or borne out by commits beyond the gap. Where the log is not known to be intact, it ends before the first
+    commit that is not there with all of its data. Those in ``raised`` (above the first number, up to the second)
     are none.
     """
     cdef Log log
@@ -433,10 +454,10 @@ def replay(Index index, Packs packs, least=0, sure=False, raised=(0, 0)):
     index.end(txn)
     log = Log(packs, base, raised=raised)
     log.follow(base, LAST)
-    if not least:
-        drop_torn(log)
+    if not known.intact:
+        drop_torn(log, known.surely)
     head = _apply_chain(index, log, base)
-    if log.damaged_after(head) or (head < least and (sure or log.highest > head)):
+    if log.damaged_after(head) or head < known.surely or (head < known.least and log.highest > head):
         raise CorruptStoreError(
             f"the log in {packs.folder} breaks after commit {head}, and later ones were on disk: a pack is damaged or "
             "missing; put it back, or run `trove repair` to save what is whole"

@@ -37,13 +37,13 @@ from .commit cimport operations_of
 from .index cimport Index, row
 from .pack cimport Pack, Packs, PackWriter
 from .scan cimport Log
-from .state cimport STATE_BURNED, STATE_SEQUENCE, State
+from .state cimport STATE_BURNED, State
 from . import snapshots, store
 from .amend import Amendment as new_amendment
 from .examine import examined_copy, head, opened_copy
 from .info import info_of_row
 from .pack import PACK_MAGIC, pack_header, sync_folder
-from .recovery import BULK_BYTES, alone_with, lay_out, replay_chain
+from .recovery import BULK_BYTES, alone_with, changed_at, index_file, lay_out, replay_chain
 from .reports import Lost, Quarantined, RepairReport
 from .scan import records
 from .state import UNKNOWN_BOOT, this_boot
@@ -299,8 +299,8 @@ class Repair:
         cdef PackWriter writer = PackWriter(packs, state)
         cdef Index index
         cdef Log log
-        trusted = state.clean or (state.boot == this_boot(self._path) != UNKNOWN_BOOT)
-        acknowledged = state.get(STATE_SEQUENCE) if trusted else 0
+        known = state.known(self._path)
+        trusted, acknowledged = known.intact, known.least
         log = Log(packs, 0, meter.move, True, state.raised)
         for number, error in log.unreadable:
             self._done.append(f"left out {pack_file(number)}: {error}")
@@ -478,7 +478,7 @@ class Repair:
         state.reset(reached)
         state.set(STATE_BURNED, last)
         # What failed to be flushed in this boot is written again, and flushed, by whoever opens the store.
-        state.mark(not state.failed, this_boot(self._path))
+        state.mark(not state.failed, this_boot(self._path), changed_at(index_file(self._path)))
         self._done.append(f"made the index anew, at commit {reached}")
 
 

@@ -61,5 +61,6 @@ cdef class Log:
     cdef int _add(self, Scan scan) except -1
     cdef uint64_t follow(self, uint64_t base, uint64_t until) except? 0
     cdef Py_ssize_t last_settled(self) noexcept
+    cdef Py_ssize_t above(self, uint64_t sequence) noexcept
     cdef void cut(self, Py_ssize_t length) noexcept
     cdef bytes payload(self, Py_ssize_t number)

@@ -308,6 +308,14 @@ cdef class Log:
                 return i
         return 0
 
+    cdef Py_ssize_t above(self, uint64_t sequence) noexcept:
+        """Where in the chain the first commit with a higher number stands."""
+        cdef Py_ssize_t i
+        for i in range(self.length):
+            if self.entries[self.chain[i]].sequence > sequence:
+                return i
+        return self.length
+
     cdef void cut(self, Py_ssize_t length) noexcept:
         """Leave only so many commits in the chain."""
         cdef Py_ssize_t i

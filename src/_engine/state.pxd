@@ -1,7 +1,7 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 # The state file: one page that all processes map. Fields change only under the index's write lock,
-# `clean` and `boot` only under the gate lock. Offsets in bytes:
+# `clean`, `boot` and what goes with them only under the gate lock. Offsets in bytes:
 cdef enum StateField:
     STATE_MAGIC = 0        # 8 bytes
     STATE_VERSION = 8      # u32
@@ -20,6 +20,9 @@ cdef enum StateField:
     STATE_SLOTS = 128      # 120 x (pack, end, flushed, failed), u64 each: packs with bytes that may not be on disk
     STATE_SLOT = 32
     STATE_SLOT_COUNT = 120
+    STATE_DURABLE = 3968   # u64 number, XXH3-64 of it: every commit up to that one was on disk
+    STATE_INDEX_TIME = 3984  # u64: when clean, the last change of the index's file, in nanoseconds
+    STATE_CHECK = 3992     # u64: when clean, XXH3-64 of all before it but `clean` and `openings`
     STATE_SIZE = 4096
 
 
@@ -38,3 +41,4 @@ cdef class State:
     cdef bint note_extent(self, uint32_t pack, uint64_t start, uint64_t end) noexcept
     cdef void note_flushed(self, uint32_t pack, uint64_t end) noexcept
     cdef void note_failed(self, uint32_t pack) noexcept
+    cdef int note_durable(self, uint64_t sequence) except -1

@@ -8,6 +8,7 @@ It is a hint that must never be wrong when it is there: whatever is missing or d
 import mmap
 import os
 import struct
+from typing import NamedTuple
 
 from libc.stdint cimport uint32_t, uint64_t
 
@@ -26,6 +27,17 @@ MAGIC = b"TROVESTA"
 VERSION = 1
 UNKNOWN_BOOT = bytes(16)
 _RAISED = struct.Struct("<QQQ")
+_DURABLE = struct.Struct("<QQ")
+_HIGHEST = 1 << 63  # no store gets so far: a number above it is damage
+
+
+class Known(NamedTuple):
+    """What a state file says of its store's log and index: see ``known``."""
+
+    least: int      # the commit that the log reaches at least, by all that is said; 0 where nothing is
+    surely: int     # and by what can't be the work of a damaged word
+    intact: bool    # whether the index, and all of the log, are what their last writers left
+    index_time: int # the last change of the index's file at a clean close in this boot, in nanoseconds; else 0
 
 
 def this_boot(store):
@@ -43,9 +55,54 @@ def this_boot(store):
     return xxh3_128_digest(boot + where.st_dev.to_bytes(8, "little") + where.st_ino.to_bytes(8, "little"))
 
 
-def _check_of(start, end):
-    """Tells a declaration from what a damaged page happens to hold."""
-    return xxh3_64_intdigest(struct.pack("<QQ", start, end), seed=VERSION)
+def _check_of(*numbers):
+    """Tells what was written from what a damaged page happens to hold."""
+    return xxh3_64_intdigest(struct.pack(f"<{len(numbers)}Q", *numbers), seed=VERSION)
+
+
+def _word(page, at):
+    return int.from_bytes(page[at : at + 8], "little")
+
+
+def _check_of_page(page):
+    # Without the word that it is to prove, and the count of openings, which goes on while the store is clean.
+    parts = page[:STATE_CLEAN], page[STATE_CLEAN + 8 : STATE_OPENINGS], page[STATE_OPENINGS + 8 : STATE_CHECK]
+    return xxh3_64_intdigest(b"".join(parts), seed=VERSION)
+
+
+def is_clean(page):
+    """Whether a state file says that everything is on disk and nobody has the store open."""
+    return _word(page, STATE_CLEAN) == 1 and _word(page, STATE_CHECK) == _check_of_page(page)
+
+
+def _is_in_use(page):
+    """Whether a state file can be that of a store that is, or was when its last writer died, open."""
+    numbers = (_word(page, at) for at in (STATE_SEQUENCE, STATE_INFLIGHT, STATE_BURNED))
+    return _word(page, STATE_CLEAN) == 0 and max(numbers) < _HIGHEST
+
+
+def durable_in(page):
+    """The commit up to which all are on disk, as far as a state file says."""
+    number, check = _DURABLE.unpack(page[STATE_DURABLE : STATE_DURABLE + _DURABLE.size])
+    return number if check == _check_of(number) else 0
+
+
+def known(store, page):
+    """What the state file ``page`` of the store at that path says: a Known.
+
+    Of a clean store, and in the same boot, no commit that was acknowledged can be missing. A state that is in
+    use has no checksum: its word counts when it says the same thing twice.
+    """
+    if page is None:
+        return Known(0, 0, False, 0)
+    clean, durable = is_clean(page), durable_in(page)
+    here = page[STATE_BOOT : STATE_BOOT + 16] == this_boot(store) != UNKNOWN_BOOT
+    if not clean and not (here and _is_in_use(page)):
+        return Known(durable, durable, False, 0)
+    sequence, inflight = _word(page, STATE_SEQUENCE), _word(page, STATE_INFLIGHT)
+    least = max(sequence, durable)
+    index_time = _word(page, STATE_INDEX_TIME) if clean and here else 0
+    return Known(least, least if inflight == sequence else durable, True, index_time)
 
 
 def head_of_state(bytes store_id):
@@ -108,7 +165,11 @@ cdef class State:
 
     @property
     def clean(self):
-        return self.get(STATE_CLEAN) == 1
+        return is_clean(self._map)
+
+    def known(self, store):
+        """What it says of the log and the index of the store at that path: see ``known``."""
+        return known(store, self._map)
 
     @property
     def sequence(self):
@@ -150,13 +211,16 @@ cdef class State:
         except OSError:
             pass  # it is the second of two ways to say so, after the record itself; and it stands in memory
 
-    def mark(self, bint clean, bytes boot):
-        """Say whether the store is clean, durably."""
+    def mark(self, bint clean, bytes boot, uint64_t index_time=0):
+        """Say whether the store is clean, durably; ``index_time`` is that of the index's file then."""
         self._map[STATE_BOOT : STATE_BOOT + 16] = boot
+        self.set(STATE_CLEAN, 0)
+        self.set(STATE_INDEX_TIME, index_time)
         if clean:
-            # Twice the same, so that whoever opens it next can rely on it: see ``what_is_known``.
+            self.note_durable(self.get(STATE_SEQUENCE))
             self.set(STATE_INFLIGHT, self.get(STATE_SEQUENCE))
-        self.set(STATE_CLEAN, 1 if clean else 0)
+            self.set(STATE_CHECK, _check_of_page(self._map))
+            self.set(STATE_CLEAN, 1)
         try:
             self._map.flush()
         except OSError as error:
@@ -178,9 +242,18 @@ cdef class State:
         """The packs of this boot that a flush failed for, and that were not written again since."""
         return {number for number, _, _, failed in self.unflushed() if failed}
 
+    def drop_slots(self, numbers):
+        """Forget what is said of packs whose numbers are not in ``numbers``: they are not there to be flushed."""
+        cdef Py_ssize_t i
+        cdef volatile uint64_t *slot
+        for i in range(STATE_SLOT_COUNT):
+            slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
+            if slot[0] and slot[0] not in numbers:
+                slot[0], slot[1], slot[2], slot[3] = 0, 0, 0, 0
+
     def forget(self):
         """Another boot: what was in memory is gone, and what is left was read from the disk."""
-        self._map[STATE_SLOTS:STATE_SIZE] = bytes(STATE_SIZE - STATE_SLOTS)
+        self._map[STATE_SLOTS:STATE_DURABLE] = bytes(STATE_DURABLE - STATE_SLOTS)
 
     cdef int announce(self, uint64_t sequence, uint32_t pack, uint64_t offset) noexcept:
         """Say where the record of ``sequence`` is about to be. The number goes last: it publishes the rest."""
@@ -240,6 +313,12 @@ cdef class State:
             slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
             if slot[0] == pack:
                 slot[3] = 1
+
+    cdef int note_durable(self, uint64_t sequence) except -1:
+        """Note that every commit up to ``sequence`` is on disk. Called inside the write transaction, or alone."""
+        if sequence > durable_in(self._map):
+            self._map[STATE_DURABLE : STATE_DURABLE + _DURABLE.size] = _DURABLE.pack(sequence, _check_of(sequence))
+        return 0
 
     cdef bint settled(self) noexcept:
         """Whether all that was ever written is on disk."""

@@ -2,8 +2,9 @@
 """Torn: which commits at the end of the log the power took half of.
 
 A relaxed commit is acknowledged before it is on disk, and a power cut can leave its record and take its
-chunks. Commits before the last one that says so were on disk, all of them (`SETTLED`); of the rest each
-chunk is held against its id, and the chain ends before the first commit that lacks one.
+chunks. Commits before the last one that says so were on disk, all of them (`SETTLED`), and so were those
+that `state` calls durable; of the rest each chunk is held against its id, and the chain ends before the first
+commit that lacks one.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -20,13 +21,13 @@ from . import store
 from .core import blake3_hash
 
 
-def drop_torn(Log log):
-    """End the chain of ``log`` before its first torn commit. Raises what reading the packs raises."""
+def drop_torn(Log log, uint64_t durable):
+    """End the chain of ``log`` before its first torn commit above ``durable``. Raises what reading the packs raises."""
     cdef Py_ssize_t i
     parameters = store.Parameters.unpacked(log.packs.store_id, log.packs.parameters)
     digest_of = blake3_hash() if parameters.hash == "blake3" else None
     there = set(log.packs.numbers())
-    for i in range(log.last_settled(), log.length):
+    for i in range(max(log.last_settled(), log.above(durable)), log.length):
         if _torn(log.packs, log.payload(log.chain[i]), digest_of, there):
             log.cut(i)
             return

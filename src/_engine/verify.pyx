@@ -31,13 +31,11 @@ from .index import TABLES
 from .pack import pack_header
 from .recovery import BULK_BYTES, replay_chain
 from .reports import Problem, VerifyReport
+from .scan import LAST
 
 cdef enum:
     ROUND = 1_000_000   # chunks whose places are held in memory at once
     RUN = 1 << 22       # bytes that are read at once
-
-_LAST = (1 << 64) - 1
-
 
 def namer(parameters):
     """What makes the id of a chunk out of its bytes, in a store of those parameters."""
@@ -287,6 +285,8 @@ class Verification:
     def _examined_copy(self, Index index, target):
         if not self._core.readonly:
             return examined_copy(index.folder, target)
+        if index.damage is not None:
+            self._problem(str(index.damage), file="index/data.mdb")
         # Without its lock file an index stays as it is only while a transaction of ours is open.
         txn = index.begin()
         try:
@@ -337,7 +337,7 @@ class Verification:
             self._problem(str(error), file=pack_file(number))
         rebuilt = Index(os.path.join(self._scratch, "rebuilt"), bulk=BULK_BYTES)
         try:
-            reached = replay_chain(rebuilt, log, 0, _LAST if at is None else at)
+            reached = replay_chain(rebuilt, log, 0, LAST if at is None else at)
         except CorruptStoreError as error:
             self._problem(f"the log can't be applied: {error}")
             return rebuilt
@@ -352,7 +352,7 @@ class Verification:
                 self.problems.append(
                     problem_of(key, what) if name == "objects" else Problem(f"row {key.hex()}: {what}")
                 )
-        end = log.follow(0, _LAST)
+        end = log.follow(0, LAST)
         if end >= reached and log.damaged_after(end) and self._breaks(end):
             self._problem(f"the log breaks after commit {end}, and later ones were on disk: a record is damaged or missing")
         return rebuilt
@@ -362,7 +362,7 @@ class Verification:
         cdef Log log
         before = head(self._core.index)
         log = Log(self._packs, end, lenient=True)
-        return before == log.follow(end, _LAST) == head(self._core.index) == end and log.damaged_after(end)
+        return before == log.follow(end, LAST) == head(self._core.index) == end and log.damaged_after(end)
 
     def _name_damage(self, index, damaged):
         named = set()

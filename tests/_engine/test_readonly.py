@@ -31,7 +31,7 @@ from trove.errors import (
     UnsupportedOptionError,
 )
 
-CLEAN, BOOT = 32, slice(16, 32)  # in the state file
+CLEAN, BOOT, DURABLE = 32, slice(16, 32), 3968  # in the state file
 
 
 @pytest.fixture(scope="module")
@@ -295,6 +295,7 @@ def test_a_commit_in_flight_is_seen_by_nobody_or_finished(store: Path) -> None:
     state[40:48] = sequence.to_bytes(8, "little")
     state[48:56] = (sequence + 1).to_bytes(8, "little")
     state[CLEAN] = 0
+    state[DURABLE : DURABLE + 16] = before[DURABLE : DURABLE + 16]
     (store / "state").write_bytes(state)
     (store / "index" / "data.mdb").write_bytes(index)
     with unchanged(store), reader(store) as driver:

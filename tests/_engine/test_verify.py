@@ -122,8 +122,18 @@ def change_row(store: Damaged, table: str, change: str) -> None:
 @pytest.mark.parametrize("table", ["buckets", "objects", "lists", "list_uses", "chunks", "packs"])
 @pytest.mark.parametrize("change", ["flip", "drop"])
 def test_every_row_of_every_table_counts(store: Damaged, table: str, change: str) -> None:
-    change_row(store, table, change)
-    assert problems(store)
+    with store.open() as driver:
+        change_row(store, table, change)
+        assert driver.verify().problems
+
+
+@pytest.mark.parametrize("table", ["buckets", "objects", "lists", "list_uses", "chunks", "packs", "meta"])
+def test_a_damaged_row_is_found_without_the_right_to_mend_it(store: Damaged, table: str) -> None:
+    change_row(store, table, "flip")
+    with store.open(mode="r") as driver:
+        assert any(problem.file == "index/data.mdb" for problem in driver.verify().problems)
+    with store.open() as driver:
+        assert driver.verify().ok
 
 
 def test_an_index_that_is_behind_is_found_by_its_log(store: Damaged, tmp_path: Path) -> None:

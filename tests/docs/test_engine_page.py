@@ -229,11 +229,14 @@ def test_the_state_has_these_fields(golden: Path) -> None:
         "openings by somebody who was alone with the store": "OPENINGS",
         "raised from": "RAISED",
         "slots": "SLOTS",
+        "durable": "DURABLE",
+        "index time": "INDEX_TIME",
+        "checksum of the page": "CHECK",
     }
     for name, constant in names.items():
         assert fields[name][0] == DECLARED[f"STATE_{constant}"], name
     assert fields["slots"][1] == DECLARED["STATE_SLOT"] * DECLARED["STATE_SLOT_COUNT"]
-    assert set(fields) - set(names) == {"raised to", "checksum", "zero", "end"}
+    assert set(fields) - set(names) == {"raised to", "checksum", "checksum of durable", "zero", "end"}
     assert raw[:8] == b"TROVESTA"
     assert number(raw, fields, "clean") == 1
     pack = golden / "packs" / "0000000001.pack"
