@@ -1,4 +1,4 @@
-"""An index whose pages are damaged is never handed to LMDB: it is found out first, and made anew from the log."""
+"""LMDB never sees an index with damaged pages: it is found out first, and made anew from the log."""
 
 from __future__ import annotations
 
@@ -110,14 +110,16 @@ def test_nothing_passes_that_lmdb_can_not_be_trusted_with(store: Path, count: in
 
 def test_a_sound_index_passes(store: Path) -> None:
     file = store / "index" / "data.mdb"
-    assert is_sound(file) and is_sound_to_lmdb(file)
+    assert is_sound(file)
+    assert is_sound_to_lmdb(file)
     for count in (1, 40, 3):
         with opened(store) as driver:
             for i in range(count):
                 driver.put("b", f"more {count} {i}", bytes(3000))
             for info in list(driver.list("b"))[::2]:
                 driver.delete("b", info.key)
-        assert is_sound(file) and is_sound_to_lmdb(file)
+        assert is_sound(file)
+        assert is_sound_to_lmdb(file)
 
 
 def test_an_empty_index_passes(tmp_path: Path) -> None:
@@ -147,7 +149,7 @@ def test_the_file_that_was_closed_in_this_boot_is_not_gone_through(
 ) -> None:
     from trove._engine import recovery
 
-    asked = []
+    asked: list[str] = []
     monkeypatch.setattr(recovery, "check_pages", asked.append)
     opened(store).close()  # a copy: closed here from now on
     asked.clear()
@@ -163,4 +165,5 @@ def test_it_is_told_that_an_index_was_damaged(store: Path, caplog: pytest.LogCap
     file = store / "index" / "data.mdb"
     file.write_bytes(b"\xff" * PAGE + file.read_bytes()[PAGE:])
     opened(store).close()
-    assert "page 0 of" in caplog.text and "from the log" in caplog.text
+    assert "page 0 of" in caplog.text
+    assert "from the log" in caplog.text

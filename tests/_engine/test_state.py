@@ -1,4 +1,4 @@
-"""What ``state`` says is believed as far as it can be, and no further: a damaged one costs time, never data."""
+"""``state`` is believed as far as it can be, and no further: a damaged one costs time, never data."""
 
 from __future__ import annotations
 
@@ -64,8 +64,12 @@ def flip_commit(store: Path, number: int) -> None:
 
 
 def died(store: Path) -> None:
-    """Open the store to write in a process that ends without closing it, and has written nothing."""
-    assert forked(lambda: opened(store).put("b", "last", b"x")) == 0
+    """Open the store in a process that puts an object and ends without closing it."""
+
+    def work() -> None:
+        opened(store).put("b", "last", b"x")
+
+    assert forked(work) == 0
 
 
 def after_a_power_cut(store: Path, to: Path) -> Path:
