@@ -29,7 +29,7 @@ cdef class Commit:
     cdef int _release(self, object row) except -1
     cdef int _add_reference(self, Reference reference) except -1
     cdef int _drop_reference(self, Reference reference) except -1
-    cdef int _each(self, object references, uint64_t count, bint retain) except -1
+    cdef int _each(self, bytes references, bint retain) except -1
 
 
 cdef bytes chunk_key(Reference reference)

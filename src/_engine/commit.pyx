@@ -146,7 +146,7 @@ cdef class Commit:
     cdef int add_list(self, bytes list_id, bytes references) except -1:
         """Add a chunk list that objects of this commit and later ones can share."""
         self._log(ADD_LIST, list_id, references)
-        self._each(references, PyBytes_GET_SIZE(references) // REFERENCE, True)
+        self._each(references, True)
         self.txn.put(list_id, sealed(list_id, references), True, True, False, self.index.lists)
         return self._set_uses(list_id, 0)
 
@@ -160,21 +160,16 @@ cdef class Commit:
 
     def _count(self, bytes row, bint retain):
         cdef EngineInfo info = info_of("", row, 0)
-        cdef Py_ssize_t start = info.content_start()
-        cdef Decoder content = Decoder(row)
         cdef uint64_t uses
-        content.take(start)
         if row[0] == CHUNKS:
-            count = content.varint()
-            return self._each(row[content.position:], count, retain)
+            return self._each(info.references(), retain)
         if row[0] != LIST:
             raise CorruptStoreError("an object's row holds its content in an unknown way; update Trove")
-        list_id = row[start : start + LIST_ID]
+        list_id = info.content()[:LIST_ID]
         uses = self._uses(list_id) + (1 if retain else -1)
         if uses:
             return self._set_uses(list_id, uses)
-        references = bytes(self._list(list_id))
-        self._each(references, len(references) // REFERENCE, False)
+        self._each(bytes(self._list(list_id)), False)
         self.txn.delete(list_id, b"", self.index.lists)
         self.txn.delete(list_id, b"", self.index.list_uses)
         return 0
@@ -197,14 +192,14 @@ cdef class Commit:
         )
         return 0
 
-    cdef int _each(self, object references, uint64_t count, bint retain) except -1:
-        cdef Decoder decoder = Decoder(references)
-        cdef uint64_t i
-        for i in range(count):
+    cdef int _each(self, bytes references, bint retain) except -1:
+        cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(references)
+        cdef Py_ssize_t i
+        for i in range(PyBytes_GET_SIZE(references) // REFERENCE):
             if retain:
-                self._add_reference(reference_at(decoder.take(REFERENCE)))
+                self._add_reference(reference_at(p + i * REFERENCE))
             else:
-                self._drop_reference(reference_at(decoder.take(REFERENCE)))
+                self._drop_reference(reference_at(p + i * REFERENCE))
         return 0
 
     cdef int _add_reference(self, Reference reference) except -1:

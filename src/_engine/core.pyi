@@ -14,9 +14,6 @@ SNAPSHOT_BYTES: int
 SNAPSHOT_SHARE: int
 SNAPSHOT_ROOM: int
 
-def blake3_hash() -> Any:
-    """The hash of the package blake3. Raises InvalidDSNError when it is not installed."""
-
 class Core:
     """A store that this process has open, shared by all its handles; ``recovery.open_core`` gives it."""
 

@@ -27,7 +27,6 @@ from trove.errors import (
     CorruptStoreError,
     DriverClosedError,
     InvalidArgumentError,
-    InvalidDSNError,
     StorageFullError,
     StorageIOError,
     TroveError,
@@ -41,6 +40,7 @@ from . import reserve
 from .index import index_error
 from . import snapshots
 from .heal import write_again
+from .naming import blake3_hash
 from .scan import record_at
 from .info cimport now_us
 from .pack cimport Pack, Packs, PackWriter
@@ -543,18 +543,6 @@ def _snapshot_once(Core core):
         core.snapshot(wait=False)
     except TroveError:
         pass  # nothing depends on it but the time of a rebuild; the next one is tried when more has come
-
-
-def blake3_hash():
-    """The hash of the package blake3. Raises InvalidDSNError when it is not installed."""
-    try:
-        from blake3 import blake3
-    except ImportError as error:
-        raise InvalidDSNError(
-            "a store with hash=blake3 needs a package that is missing; install it with: "
-            "pip install 'trove-engine[blake3]'"
-        ) from error
-    return blake3
 
 
 def patiently(call, interrupts):

@@ -39,7 +39,7 @@ from trove.errors import (
 )
 
 from .changes cimport BatchChange, CopyChange, CreateBucketChange, DeleteBucketChange, DeleteChange, PutChange
-from .codec cimport INLINE, LIST, LIST_ID, REFERENCE, SEAL, Decoder, check_seal, load64
+from .codec cimport INLINE, LIST, LIST_ID, SEAL, check_seal, load64
 from .content cimport Content, ingest
 from .core cimport Change, Core, forks_so_far
 from .index cimport row
@@ -298,16 +298,12 @@ cdef class Engine:
         return info, references
 
     cdef bytes _references(self, Core core, object txn, EngineInfo info):
-        cdef bytes content = info.content()
-        cdef Decoder decoder
         if info.head()[0] == LIST:
-            found = row(txn, core.index.lists, content[:LIST_ID], "lists")
+            found = row(txn, core.index.lists, info.content()[:LIST_ID], "lists")
             if found is None:
                 raise CorruptStoreError("a chunk list is missing from the index; run `trove repair` to rebuild it")
             return bytes(found)
-        decoder = Decoder(content)
-        count = decoder.varint()
-        return content[decoder.position : decoder.position + count * REFERENCE]
+        return info.references()
 
     def head(self, bucket, key, *, version_id=None):
         cdef Core core = self.core()

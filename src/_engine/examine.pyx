@@ -19,7 +19,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
-from .codec cimport CHUNKS, INLINE, LIST, LIST_ID, REFERENCE, Decoder, Reference, load32, load64, reference_at
+from .codec cimport CHUNKS, INLINE, LIST, LIST_ID, REFERENCE, Reference, load32, load64, reference_at
 from .commit cimport chunk_key
 from .index cimport Index, row
 from .info cimport EngineInfo, info_of
@@ -49,7 +49,6 @@ def references_of(Index index, txn, bytes place, body):
     """
     cdef EngineInfo info = info_of("", bytes(body), 0)
     cdef bytes content = info.content()
-    cdef Decoder decoder
     cdef uint64_t size = load64(info.head() + 2)
     kind = info.head()[0]
     if kind == INLINE:
@@ -62,11 +61,7 @@ def references_of(Index index, txn, bytes place, body):
             raise LookupError("its chunk list is missing")
         references = bytes(found)
     elif kind == CHUNKS:
-        decoder = Decoder(content)
-        count = decoder.varint()
-        references = content[decoder.position : decoder.position + count * REFERENCE]
-        if len(references) != count * REFERENCE:
-            raise CorruptStoreError("its chunk references are cut short")
+        references = info.references()
     else:
         raise CorruptStoreError("its content is held in an unknown way")
     if len(references) % REFERENCE or total_length(references) != size:

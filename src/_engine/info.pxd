@@ -30,6 +30,7 @@ cdef class EngineInfo:
     cdef int64_t expiry(self) noexcept
     cdef Py_ssize_t content_start(self) except -1
     cdef bytes content(self)
+    cdef bytes references(self)
 
 
 cdef EngineInfo info_of(str key, bytes held, Py_ssize_t base)

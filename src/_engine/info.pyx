@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from trove.driver.types import EMPTY, STANDARD, ObjectInfo, ReadOnlyDict
 from trove.errors import CorruptStoreError
 
-from .codec cimport Decoder, Encoder, load64
+from .codec cimport REFERENCE, Decoder, Encoder, load64
 
 cdef extern from "<time.h>" nogil:
     cdef struct timespec:
@@ -141,6 +141,15 @@ cdef class EngineInfo:
 
     cdef bytes content(self):
         return self._held[self.content_start():]
+
+    cdef bytes references(self):
+        """The chunk references that the row holds itself, end to end. Raises CorruptStoreError if some are missing."""
+        cdef bytes content = self.content()
+        cdef Decoder decoder = Decoder(content)
+        cdef uint64_t count = decoder.varint()
+        if count > <uint64_t>(decoder.size - decoder.position) // REFERENCE:
+            raise CorruptStoreError("the chunk references of an object are cut short; run `trove repair`")
+        return content[decoder.position : decoder.position + count * REFERENCE]
 
     @property
     def row(self):

@@ -31,9 +31,10 @@ from .scan cimport Entry, Log
 from .state cimport STATE_BURNED, State
 from . import snapshots, store
 from .commit import HEAD
-from .core import blake3_hash, head_of, patiently
+from .core import head_of, patiently
 from .gate import Gate, await_lockless_readers, locked
 from .index import index_error
+from .naming import blake3_hash
 from .pack import sync_folder
 from .pages import check_pages
 from .scan import LAST, record_at, records

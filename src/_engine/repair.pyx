@@ -7,7 +7,6 @@ the log. Objects whose bytes are damaged leave their bucket. Everything damaged,
 objects that leave, is kept in ``quarantine/``.
 """
 
-import errno
 import json
 import os
 import re
@@ -43,14 +42,12 @@ from .amend import Amendment as new_amendment
 from .examine import examined_copy, head, opened_copy
 from .info import info_of_row
 from .pack import PACK_MAGIC, pack_header, sync_folder
+from .quarantine import Quarantine
 from .recovery import BULK_BYTES, alone_with, changed_at, index_file, lay_out, replay_chain
 from .reports import Lost, Quarantined, RepairReport
 from .scan import records
 from .state import UNKNOWN_BOOT, this_boot
 from .verify import Chunks, Meter, all_holes, holes_in_use, objects_with, pack_file
-
-QUARANTINE = "quarantine"
-_BLOCK = 1 << 20
 
 # What a commit did to a bucket or an object, for people.
 _WORDS = {
@@ -70,67 +67,6 @@ def repair(path, make_parameters, progress=None):
         if isinstance(error, TroveError):
             raise
         raise StorageIOError.of(error, f"repairing {path}") from error
-
-
-class Quarantine:
-    """The folder of one repair that keeps what is damaged; made when there is something to keep."""
-
-    def __init__(self, path):
-        self._store = path
-        self._folder = None
-        self.entries = []
-
-    def folder(self):
-        if self._folder is None:
-            above = os.path.join(self._store, QUARANTINE)
-            os.makedirs(above, 0o700, exist_ok=True)
-            taken = [int(name) for name in os.listdir(above) if name.isdigit()]
-            self._folder = os.path.join(above, str(max(taken, default=0) + 1))
-            os.mkdir(self._folder, 0o700)
-        return self._folder
-
-    def file(self, name):
-        """The path of a new file in it."""
-        return os.path.join(self.folder(), name)
-
-    def keep_range(self, what, file, offset, length):
-        """Copy a range of a file of the store, as far as it can be read."""
-        source = os.path.join(self._store, file)
-        name = f"{os.path.basename(file)}.{offset}-{offset + length}"
-        try:
-            with open(source, "rb") as damaged, open(self.file(name), "wb") as kept:
-                damaged.seek(offset)
-                left = length
-                while left > 0 and (block := damaged.read(min(_BLOCK, left))):
-                    kept.write(block)
-                    left -= len(block)
-                kept.flush()
-                os.fsync(kept.fileno())
-        except FileNotFoundError:
-            name = ""  # there is nothing to keep
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-        self._note(what, file, offset, length, name)
-
-    def move(self, what, file):
-        """Move a whole file of the store."""
-        source = os.path.join(self._store, file)
-        length = os.path.getsize(source)
-        name = os.path.basename(file)
-        os.rename(source, self.file(name))
-        sync_folder(os.path.dirname(source))
-        self._note(what, file, 0, length, name)
-
-    def _note(self, what, file, offset, length, name):
-        kept = os.path.relpath(self.file(name), self._store) if name else ""
-        self.entries.append(Quarantined(what, file, offset, length, kept))
-
-    def sync(self):
-        if self._folder is not None:
-            sync_folder(self._folder)
-            sync_folder(os.path.dirname(self._folder))
-            sync_folder(self._store)
 
 
 class Repair:

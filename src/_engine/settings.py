@@ -11,7 +11,7 @@ from trove.errors import InvalidDSNError, shown
 
 from . import store
 from .chunker import parameters as chunk_parameters
-from .core import blake3_hash
+from .naming import blake3_hash
 
 KNOWN = ("durability", "verify", "chunk_size", "hash", "mode")
 DEFAULT_CHUNK_SIZE = 65536

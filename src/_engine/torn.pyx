@@ -7,54 +7,47 @@ that `state` calls durable; of the rest each chunk is held against its id, and t
 commit that lacks one.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t, uint64_t
 
 from trove.errors import CorruptStoreError
 
-from .codec cimport ADD_LIST, CHUNK_ID, CHUNKS, PUT_OBJECT, REFERENCE, Decoder, Reference, hash128, reference_at
+from .codec cimport ADD_LIST, CHUNK_ID, CHUNKS, PUT_OBJECT, REFERENCE, Reference, reference_at
 from .commit cimport operations_of
-from .info cimport EngineInfo, info_of
+from .info cimport info_of
 from .pack cimport Packs
 from .scan cimport Log
 from . import store
-from .core import blake3_hash
+from .naming import namer
 
 
 def drop_torn(Log log, uint64_t durable):
     """End the chain of ``log`` before its first torn commit above ``durable``. Raises what reading the packs raises."""
     cdef Py_ssize_t i
     parameters = store.Parameters.unpacked(log.packs.store_id, log.packs.parameters)
-    digest_of = blake3_hash() if parameters.hash == "blake3" else None
+    name = namer(parameters)
     there = set(log.packs.numbers())
     for i in range(max(log.last_settled(), log.above(durable)), log.length):
-        if _torn(log.packs, log.payload(log.chain[i]), digest_of, there):
+        if _torn(log.packs, log.payload(log.chain[i]), name, there):
             log.cut(i)
             return
 
 
-cdef bint _torn(Packs packs, bytes payload, object digest_of, set there) except -1:
+cdef bint _torn(Packs packs, bytes payload, object name, set there) except -1:
     for operation, _, body in operations_of(payload):
         if operation == ADD_LIST:
             references = body
         elif operation == PUT_OBJECT and body[0] == CHUNKS:
-            references = _references_in(body)
+            references = info_of("", body, 0).references()
         else:
             continue
         for at in range(0, len(references), REFERENCE):
-            if not _whole(packs, references[at : at + REFERENCE], digest_of, there):
+            if not _whole(packs, references[at : at + REFERENCE], name, there):
                 return True
     return False
 
 
-cdef bytes _references_in(bytes body):
-    cdef EngineInfo info = info_of("", body, 0)
-    cdef Decoder content = Decoder(info.content())
-    cdef uint64_t count = content.varint()
-    return content.take(count * REFERENCE)[: count * REFERENCE]
-
-
-cdef bint _whole(Packs packs, bytes packed, object digest_of, set there) except -1:
+cdef bint _whole(Packs packs, bytes packed, object name, set there) except -1:
     cdef Reference reference = reference_at(<const uint8_t *>PyBytes_AS_STRING(packed))
     cdef bytes data
     if reference.pack not in there:
@@ -63,8 +56,4 @@ cdef bint _whole(Packs packs, bytes packed, object digest_of, set there) except 
         data = packs.open_pack(reference.pack).read(reference.length, reference.offset)
     except CorruptStoreError:
         return False
-    if digest_of is None:
-        found = hash128(<const uint8_t *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-    else:
-        found = digest_of(data).digest(CHUNK_ID)
-    return found == packed[:CHUNK_ID]
+    return name(data) == packed[:CHUNK_ID]

@@ -14,8 +14,6 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, qsort, realloc
 from libc.string cimport memcpy
 
-from xxhash import xxh3_128_digest
-
 from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
 from .codec cimport CHUNK_ID, PACK_HEADER, REFERENCE, load32, load64, reference_at
@@ -25,9 +23,9 @@ from .index cimport Index, row
 from .pack cimport Pack, Packs
 from .scan cimport Log
 from . import snapshots, store
-from .core import blake3_hash
 from .examine import examined_copy, head, list_of, opened_copy, problem_of, references_of
 from .index import TABLES
+from .naming import namer
 from .pack import pack_header
 from .recovery import BULK_BYTES, replay_chain
 from .reports import Problem, VerifyReport
@@ -36,14 +34,6 @@ from .scan import LAST
 cdef enum:
     ROUND = 1_000_000   # chunks whose places are held in memory at once
     RUN = 1 << 22       # bytes that are read at once
-
-def namer(parameters):
-    """What makes the id of a chunk out of its bytes, in a store of those parameters."""
-    if parameters.hash == "blake3":
-        blake3 = blake3_hash()
-        return lambda data: blake3(data).digest(CHUNK_ID)
-    return xxh3_128_digest
-
 
 class Meter:
     """Tells a caller of ``progress`` how far the work is; ``total`` is an estimate until it is done."""
