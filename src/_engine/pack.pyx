@@ -38,6 +38,11 @@ from .codec cimport (
     store64,
 )
 
+cdef extern from "<sys/stat.h>" nogil:
+    cdef struct stat_t "stat":
+        long long st_size
+    int fstat(int fd, stat_t *found)
+
 cdef extern from "<unistd.h>" nogil:
     ssize_t pread(int fd, void *buf, size_t count, long long offset)
     ssize_t pwrite(int fd, const void *buf, size_t count, long long offset)
@@ -119,12 +124,19 @@ cdef class Pack:
     def view(self, uint64_t offset, Py_ssize_t length):
         """A read-only memoryview of mapped bytes; whoever holds it keeps the mapping."""
         cdef uint64_t end = offset + length
+        cdef uint64_t size
+        cdef stat_t found
         # Asked each time: a page behind the end of a file that somebody cut kills whoever touches it.
-        size = os.fstat(self.fd).st_size
+        if fstat(self.fd, &found):
+            raise os_error(f"looking at {self.path}")
+        size = <uint64_t>found.st_size
         if size < end:
             raise CorruptStoreError(f"{self.path} is cut short; run `trove repair` to save what is whole")
         if self._map is None or <uint64_t>len(self._map) < end:
-            self._map = mmap.mmap(self.fd, size, mmap.MAP_SHARED, mmap.PROT_READ)
+            try:
+                self._map = mmap.mmap(self.fd, size, mmap.MAP_SHARED, mmap.PROT_READ)
+            except OSError as error:
+                raise StorageIOError.of(error, f"mapping {self.path}") from error
         return memoryview(self._map)[offset:end]
 
     cdef bint is_verified(self, uint64_t offset) noexcept:
