@@ -1,0 +1,1 @@
+"""Whether what concurrent clients saw has an order: each call as if at one instant within its time."""

@@ -1,0 +1,163 @@
+"""Clients of one store: ``python -m stress.linear.clients DSN LOG SEED CLIENTS CALLS DIES``.
+
+Each of the threads makes calls drawn from the seed and notes them in the file LOG, before and after. With a
+number above 0 for DIES the process kills itself when so many calls were begun, whatever the others are at.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+import trove
+from trove.drivers.engine import EngineDriver
+from trove.errors import ObjectNotFoundError, PreconditionFailedError
+
+from .operations import KEYS, Operation, plain
+
+BUCKET = "b"
+# An object in its row, one of one chunk, and one of many.
+SIZES = (40, 3_000, 200_000)
+KINDS = ("put", "put", "put if", "put if", "put new", "get", "get", "head", "delete", "list", "copy", "batch")
+
+
+def content(value: str, size: int) -> bytes:
+    return (value + " ").encode().ljust(size, b".")
+
+
+def value_in(data: bytes, told: str) -> str:
+    """The value that an object's bytes are of; they are those of one value from end to end."""
+    value = data.split(b" ", 1)[0].decode()
+    if value != told or data != content(value, len(data)):
+        raise AssertionError(f"an object of value {told} has the bytes of {value}, or of several")
+    return value
+
+
+class Client(threading.Thread):
+    def __init__(
+        self, driver: EngineDriver, log: int, name: str, calls: int, begun: itertools.count[int], dies: int
+    ):
+        super().__init__(name=name)
+        self.failure: BaseException | None = None
+        self._driver = driver
+        self._log = log
+        self._calls = calls
+        self._begun = begun
+        self._dies = dies
+        self._draw = random.Random(name)
+        self._etags: dict[str, tuple[str, str]] = {}  # key -> value and etag when it was last seen
+
+    def run(self) -> None:
+        try:
+            for number in range(self._calls):
+                self._call(f"{self.name}.{number}")
+        except BaseException as error:
+            self.failure = error
+
+    def _call(self, value: str) -> None:
+        kind, key = self._draw.choice(KINDS), self._draw.choice(KEYS)
+        keys: tuple[str, ...] = (key,)
+        values: tuple[str | None, ...] = (value,)
+        expected: str | None = None
+        if kind == "put if":
+            expected = self._etags.get(key, ("", ""))[0] or None
+        elif kind == "put new":
+            expected = ""
+        elif kind == "copy":
+            keys = (key, self._draw.choice(KEYS))
+        elif kind == "batch":
+            keys = tuple(self._draw.sample(KEYS, 2))
+            values = (value + "x", self._draw.choice([None, value + "y"]))
+        elif kind == "delete":
+            values = (None,)
+        elif kind == "list":
+            keys = ()
+        operation = Operation(self.name, kind.split()[0], keys, values, expected, time.monotonic_ns())
+        self._note(operation)
+        if self._dies and next(self._begun) == self._dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+        answer = plain(self._answer(operation))
+        self._note(replace(operation, returned=time.monotonic_ns(), answer=answer))
+
+    def _note(self, operation: Operation) -> None:
+        os.write(self._log, operation.line().encode())
+
+    def _answer(self, operation: Operation) -> Any:
+        driver, kind, keys = self._driver, operation.kind, operation.keys
+        try:
+            if kind == "put":
+                return self._put(operation)
+            if kind == "get":
+                with driver.get(BUCKET, keys[0]) as reader:
+                    return value_in(reader.read(), self._seen(reader.info))
+            if kind == "head":
+                return self._seen(driver.head(BUCKET, keys[0]))
+            if kind == "list":
+                return [(info.key, self._seen(info)) for info in driver.list(BUCKET)]
+            if kind == "delete":
+                driver.delete(BUCKET, keys[0])
+            elif kind == "copy":
+                driver.copy(BUCKET, keys[0], BUCKET, keys[1])
+            else:
+                with driver.batch() as batch:
+                    for key, value in zip(keys, operation.values, strict=True):
+                        if value is None:
+                            batch.delete(BUCKET, key)
+                        else:
+                            batch.put(BUCKET, key, content(value, 40), metadata={"value": value})
+        except PreconditionFailedError:
+            return "refused"
+        except ObjectNotFoundError:
+            return "missing" if kind == "copy" else None
+        return "done"
+
+    def _put(self, operation: Operation) -> str:
+        key, value = operation.keys[0], operation.values[0]
+        assert value is not None
+        conditions: dict[str, Any] = {}
+        if operation.expected == "":
+            conditions["if_none_match"] = "*"
+        elif operation.expected is not None:
+            conditions["if_match"] = self._etags[key][1]
+        data: Any = content(value, self._draw.choice(SIZES))
+        if self._draw.random() < 0.2:
+            data = iter([data[:100], data[100:]])
+        info = self._driver.put(BUCKET, key, data, metadata={"value": value}, **conditions)
+        self._etags[key] = value, info.etag
+        return "done"
+
+    def _seen(self, info: trove.ObjectInfo) -> str:
+        value = info.metadata["value"]
+        self._etags[info.key] = value, info.etag
+        return value
+
+
+def main() -> None:
+    dsn, path, seed, clients, calls, dies = sys.argv[1:]
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    begun = itertools.count(1)
+    driver = EngineDriver()
+    driver.open(dsn)
+    threads = [
+        Client(driver, log, f"{seed}.{number}", int(calls), begun, int(dies))
+        for number in range(int(clients))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    driver.close()
+    for thread in threads:
+        if thread.failure is not None:
+            raise thread.failure
+
+
+if __name__ == "__main__":
+    main()

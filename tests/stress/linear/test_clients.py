@@ -1,0 +1,129 @@
+"""Threads of several processes on few keys, some of them killed: what they saw has an order."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+import trove
+from trove.drivers.engine import EngineDriver
+
+from .clients import Client
+from .operations import Operation, read
+from .order import unexplained
+
+TESTS = Path(__file__).parents[2]
+PROCESSES, CLIENTS, CALLS = 3, 3, 40
+WAIT = 120  # seconds that nothing here needs
+
+
+def started(dsn: str, log: Path, seed: str, dies: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "stress.linear.clients", dsn, log, seed, str(CLIENTS), str(CALLS), str(dies)],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        stderr=subprocess.PIPE,
+    )
+
+
+def gathered(logs: list[Path]) -> list[Operation]:
+    """The operations in those files: as returned, or as called where their client died."""
+    calls: dict[tuple[str, int], Operation] = {}
+    for log in logs:
+        for line in log.read_text().splitlines():
+            operation = read(line)
+            calls[operation.client, operation.called] = operation
+    return list(calls.values())
+
+
+def history(folder: Path, seed: int, durability: str) -> list[Operation]:
+    """What so many clients did and saw; some of their processes died in the middle."""
+    draw = random.Random(seed)
+    dsn = f"trove://{folder}/store?durability={durability}&chunk_size=4096"
+    with trove.open(dsn) as driver:
+        driver.create_bucket("b")
+    logs, running = [], []
+    for process in range(PROCESSES):
+        dies = draw.choice([0, draw.randrange(1, CLIENTS * CALLS)])
+        logs.append(folder / f"{process}.log")
+        running.append((started(dsn, logs[-1], f"{seed}.{process}", dies), dies))
+    for process_, dies in running:
+        _, errors = process_.communicate(timeout=WAIT)
+        assert process_.returncode == (-signal.SIGKILL if dies else 0), errors.decode()
+    with trove.open(dsn) as driver:
+        assert driver.verify().problems == ()  # type: ignore[attr-defined]
+    return gathered(logs)
+
+
+@pytest.mark.parametrize("durability", ["full", "relaxed"])
+@pytest.mark.parametrize("rounds", [3, pytest.param(100, marks=pytest.mark.slow)])
+def test_what_clients_saw_has_an_order(tmp_path: Path, durability: str, rounds: int) -> None:
+    for seed in range(rounds):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        operations = history(folder, seed, durability)
+        assert len(operations) > CLIENTS * CALLS // 4
+        assert unexplained(operations) is None, f"seed {seed}"
+
+
+# The check is worth something: drivers with a fault are found out.
+
+
+class Forgetful(EngineDriver):
+    """Answers ``head`` with what it said of the key before, half of the time."""
+
+    said: ClassVar[dict[str, trove.ObjectInfo]] = {}
+
+    def head(self, bucket: str, key: str, *, version_id: str | None = None) -> trove.ObjectInfo:
+        before = self.said.get(key)
+        self.said[key] = super().head(bucket, key, version_id=version_id)
+        return before or self.said[key]
+
+
+class Careless(EngineDriver):
+    """Takes conditions for granted."""
+
+    def put(self, bucket: str, key: str, data: Any, **options: Any) -> trove.ObjectInfo:
+        options.pop("if_match", None)
+        options.pop("if_none_match", None)
+        return super().put(bucket, key, data, **options)
+
+
+class Piecemeal(EngineDriver):
+    """Makes the changes of a batch one after the other."""
+
+    @contextmanager
+    def batch(self) -> Iterator[EngineDriver]:  # type: ignore[override]
+        yield self
+
+
+@pytest.mark.parametrize("faulty", [Forgetful, Careless, Piecemeal])
+def test_a_driver_with_a_fault_is_found_out(tmp_path: Path, faulty: type[EngineDriver]) -> None:
+    for seed in range(30):
+        log = tmp_path / f"{seed}.log"
+        fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with faulty() as driver:
+            driver.open(f"trove://{tmp_path}/store-{seed}?durability=relaxed&chunk_size=4096")
+            driver.create_bucket("b")
+            clients = [
+                Client(driver, fd, f"{seed}.{number}", CALLS, itertools.count(1), 0)
+                for number in range(CLIENTS)
+            ]
+            for client in clients:
+                client.start()
+            for client in clients:
+                client.join()
+        os.close(fd)
+        assert [client.failure for client in clients] == [None] * CLIENTS
+        if unexplained(gathered([log])) is not None:
+            return
+    pytest.fail("no history of it was found to contradict itself")
