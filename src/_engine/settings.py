@@ -45,7 +45,7 @@ def parameters_maker(settings: Mapping[str, str]) -> Callable[[], store.Paramete
     try:
         minimum, normal, maximum, level = chunk_parameters(int(size))
     except ValueError as error:
-        raise InvalidDSNError(f"chunk_size is {size}: {error}") from error
+        raise InvalidDSNError(str(error)) from error
 
     def make() -> store.Parameters:
         if hash_name == "blake3":
