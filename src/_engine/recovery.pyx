@@ -18,7 +18,7 @@ from contextlib import contextmanager
 
 import lmdb
 
-from trove.errors import CorruptStoreError, InvalidArgumentError, InvalidDSNError, StorageIOError, TroveError
+from trove.errors import CorruptStoreError, InvalidArgumentError, NotFoundError, StorageIOError, TroveError
 
 from libc.stdint cimport uint64_t
 
@@ -161,12 +161,11 @@ def close_core(Core core):
 
 
 def _opened(path, make_parameters, readonly):
-    if os.path.lexists(path) and not os.path.isdir(path):
-        raise InvalidDSNError(f"{path} is a file; a store is a folder: name one, or a new one")
+    there = store.is_folder(path)
     if readonly:
-        return _opened_readonly(path)
+        return _opened_readonly(path, make_parameters is None)
     wanted = None
-    if make_parameters is not None and not os.path.isdir(path):
+    if make_parameters is not None and not there:
         # Before anything is made: they may be impossible.
         wanted = make_parameters()
         _make_folder(path)
@@ -174,7 +173,7 @@ def _opened(path, make_parameters, readonly):
         parameters = store.read(path)
         if parameters is None:
             if make_parameters is None:
-                raise CorruptStoreError(f"the store that was open in {path} is gone; put it back, or open it anew")
+                raise _gone(path)
             store.check_empty(path)
             parameters = wanted or make_parameters()
             lay_out(path)
@@ -367,12 +366,20 @@ def is_recorded(Index index, txn, packs):
     return found is not None and found[:2] == (COMMIT, sequence)
 
 
-def _opened_readonly(path):
+def _gone(path):
+    return CorruptStoreError(f"the store that was open in {path} is gone; put it back, or open it anew")
+
+
+def _opened_readonly(path, again):
+    """Open the store to read it; ``again``, after a fork, when it was open already."""
     from .readonly import ReadonlyIndex  # it needs this module itself
 
-    parameters = store.read(path)
-    if parameters is None:
-        raise CorruptStoreError(f"there is no store in {path}; check the path, or open it with mode=rw to make one")
+    try:
+        parameters = store.existing(path)
+    except NotFoundError as error:
+        if again:
+            raise _gone(path) from error  # whoever reads an object must not take it for that being missing
+        raise
     require_hash(parameters)
     packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
     return Core(path, parameters, ReadonlyIndex(path, packs), packs, None, True, None)

@@ -19,7 +19,7 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from xxhash import xxh3_64_intdigest
 
-from trove.errors import CorruptStoreError, StorageIOError, TroveError
+from trove.errors import CorruptStoreError, InvalidDSNError, NotFoundError, StorageIOError, TroveError
 
 from .amend cimport Amendment
 from .codec cimport (
@@ -40,6 +40,7 @@ from .state cimport STATE_BURNED, State
 from . import snapshots, store
 from .amend import Amendment as new_amendment
 from .examine import examined_copy, head, opened_copy
+from .gate import Gate
 from .info import info_of_row
 from .pack import PACK_MAGIC, pack_header, sync_folder
 from .quarantine import Quarantine
@@ -58,9 +59,12 @@ _WORDS = {
 def repair(path, make_parameters, progress=None):
     """Repair the store in the folder ``path``, which nobody has open: see the driver's ``repair``."""
     path = os.path.realpath(path)
-    if not os.path.isdir(path):
-        raise CorruptStoreError(f"there is no store in {path}; check the path, or open it to make one")
+    if not store.is_folder(path):
+        raise NotFoundError(f"there is no store in {path}; check the path, or open it to make one")
     try:
+        with Gate(path):
+            # Before the lock is taken, which makes its file: what is no store is left as it is.
+            Repair(path, make_parameters, progress).parameters()
         with alone_with(path):
             return Repair(path, make_parameters, progress).run()
     except OSError as error:
@@ -100,17 +104,18 @@ class Repair:
 
     # Which store it is.
 
+    def parameters(self):
+        """What store it is, by the STORE file or whatever else says so; nothing is changed."""
+        return self._parameters_of_file() or (
+            self._parameters_of_packs() or self._parameters_of_text() or self._parameters_of_nothing()
+        )
+
     def _identity(self):
         """The parameters of the store; its STORE file is there afterwards."""
-        try:
-            parameters = store.read(self._path)
-        except CorruptStoreError:
-            if store.made_by_newer(self._path):
-                raise
-            parameters = None
+        parameters = self._parameters_of_file()
         if parameters is not None:
             return parameters
-        parameters = self._parameters_of_packs() or self._parameters_of_text() or self._parameters_of_nothing()
+        parameters = self.parameters()
         target = os.path.join(self._path, store.NAME)
         if os.path.lexists(target):
             self._quarantine.move("the STORE file was damaged", store.NAME)
@@ -119,6 +124,14 @@ class Repair:
         sync_folder(self._path)
         self._done.append("wrote the STORE file anew")
         return parameters
+
+    def _parameters_of_file(self):
+        try:
+            return store.read(self._path)
+        except CorruptStoreError:
+            if store.made_by_newer(self._path):
+                raise
+            return None
 
     def _pack_heads(self):
         """The first bytes of every pack: [(number, bytes)]."""
@@ -188,16 +201,19 @@ class Repair:
             return replace(self._make_parameters(), store_id=found[1].decode())
 
     def _parameters_of_nothing(self):
-        """A new identity, for a store that has no data yet. Raises CorruptStoreError where there is some."""
+        """A new identity, for a store that has no data yet. Raises CorruptStoreError where there is some.
+
+        InvalidDSNError or NotFoundError where there is no store.
+        """
         if any(len(found) >= PACK_HEADER for _, found in self._pack_heads()):
             raise CorruptStoreError(
                 f"{os.path.join(self._path, store.NAME)} is damaged or missing and no pack says which store it was; "
                 "put back a copy of the file, or copy any other file of the store that is whole, and repair again"
             )
         if not store.looks_like_one(self._path):
-            raise CorruptStoreError(
-                f"{self._path} is not a store of Trove, or nothing of it is left; check the path"
-            )
+            if not os.listdir(self._path):
+                raise NotFoundError(f"there is no store in {self._path}; check the path, or open it to make one")
+            raise InvalidDSNError(f"{self._path} is not a store of Trove, or nothing of it is left; check the path")
         return self._make_parameters()
 
     def _mend_pack_headers(self, packs):

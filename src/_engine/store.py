@@ -10,15 +10,17 @@ import json
 import os
 import re
 import secrets
+import stat
 import struct
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xxhash import xxh3_128_hexdigest
 
-from trove.errors import CorruptStoreError, InvalidDSNError, StorageIOError, shown
+from trove.errors import CorruptStoreError, InvalidDSNError, NotFoundError, StorageIOError, shown
 
 from .chunker import Chunker
+from .gate import Gate
 
 FORMAT = 1
 NAME = "STORE"
@@ -27,6 +29,7 @@ _PACKED = struct.Struct("<IIIBBxx")
 _FILES = ("LOCK", "reserve", "state", NAME, NAME + ".new")
 _FOLDERS = ("index", "index.new", "packs", "quarantine", "snapshots")
 _NAMES = frozenset(_FILES + _FOLDERS)
+_MADE_FIRST = ("packs", "index", "snapshots")  # the folders that are there before the STORE file
 _TITLE = re.compile(r"trove store ([0-9]+)")
 
 
@@ -114,6 +117,33 @@ def read(folder: str) -> Parameters | None:
         ) from error
 
 
+def is_folder(path: str) -> bool:
+    """Whether there is a folder ``path``. Raises InvalidDSNError for what is something else."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StorageIOError.of(error, f"looking for {path}") from error
+    if not stat.S_ISDIR(mode):
+        raise InvalidDSNError(f"{path} is a file; a store is a folder: name one, or a new one")
+    return True
+
+
+def existing(folder: str) -> Parameters:
+    """The parameters of the store in ``folder``; nothing is made.
+
+    Raises NotFoundError where a new store could be made, and what ``read`` and ``check_empty`` raise.
+    """
+    if is_folder(folder):
+        with Gate(folder):  # nobody makes one meanwhile
+            parameters = read(folder)
+            if parameters is not None:
+                return parameters
+            check_empty(folder)
+    raise NotFoundError(f"there is no store in {folder}; check the path, or open it with mode=rw to make one")
+
+
 def checked(parameters: Parameters) -> Parameters:
     """``parameters`` themselves. Raises ValueError unless a store can have been made with them."""
     if not re.fullmatch("[0-9a-f]{32}", parameters.store_id):
@@ -150,23 +180,27 @@ def looks_like_one(folder: str) -> bool:
     if not names or names - _NAMES:
         return False
     try:
-        return Path(folder, NAME).read_bytes()[:6] == b"trove " or "LOCK" in names
+        return Path(folder, NAME).read_bytes()[:6] == b"trove " or bool(names & {"LOCK", "packs"})
     except FileNotFoundError:
         return "packs" in names
 
 
 def check_empty(folder: str) -> None:
     """Raise unless a store can be made in ``folder``: nothing of anybody's may be there yet."""
-    names = set(os.listdir(folder))
-    for part in ("packs", "index", "snapshots"):
-        if part in names and os.listdir(Path(folder, part)):
-            raise CorruptStoreError(
-                f"{Path(folder, NAME)} is missing and {part} of a store are there; put the file back, or run "
-                "`trove repair`"
-            )
-    others = names - {"packs", "index", "snapshots", "LOCK", "state", "reserve", NAME + ".new"}
+    try:
+        names = set(os.listdir(folder))
+        parts = [part for part in _MADE_FIRST if os.path.isdir(Path(folder, part))]
+        filled = [part for part in parts if os.listdir(Path(folder, part))]
+    except OSError as error:
+        raise StorageIOError.of(error, f"looking into {folder}") from error
+    if filled:
+        raise CorruptStoreError(
+            f"{Path(folder, NAME)} is missing and {filled[0]} of a store are there; put the file back, or "
+            "run `trove repair`"
+        )
+    others = names - {*parts, "LOCK", "state", "reserve", NAME + ".new"}
     if others:
         raise InvalidDSNError(
             f"{folder} holds other things than a store ({', '.join(sorted(others)[:3])}); "
-            "name a new or empty folder"
+            "check the path, or name a new or empty folder"
         )

@@ -19,7 +19,13 @@ from xxhash import xxh3_128_hexdigest
 
 import trove
 from trove.drivers.engine import EngineDriver
-from trove.errors import CorruptStoreError, InvalidArgumentError, InvalidDSNError, StorageIOError
+from trove.errors import (
+    CorruptStoreError,
+    InvalidArgumentError,
+    InvalidDSNError,
+    NotFoundError,
+    StorageIOError,
+)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +106,7 @@ def test_a_setting_that_is_wrong_is_refused(tmp_path: Path, name: str, value: An
     with unchanged(tmp_path):
         with pytest.raises(InvalidDSNError, match=says) as caught:
             opened(tmp_path / "new", **{name: value})
-        assert name in str(caught.value)
+        assert str(caught.value).count(name) == 1
         assert len(str(caught.value)) < 300
 
 
@@ -178,7 +184,7 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
     with unchanged(tmp_path):
         with pytest.raises(StorageIOError, match=r"making the folder .*file/below.*Not a directory"):
             opened(tmp_path / "file" / "below")
-        with pytest.raises((StorageIOError, CorruptStoreError), match=r"file/below"):
+        with pytest.raises(NotFoundError, match=r"there is no store in .*file/below"):
             opened(tmp_path / "file" / "below", mode="r")
 
 
@@ -186,13 +192,17 @@ def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     (theirs / "photos").mkdir(parents=True)
     (theirs / "notes.txt").write_text("mine")
-    with unchanged(tmp_path):
-        with pytest.raises(
-            InvalidDSNError, match=r"theirs holds other things .*notes.txt, photos.*empty folder"
-        ):
-            opened(theirs)
-        with pytest.raises(CorruptStoreError, match="there is no store"):
-            opened(theirs, mode="r")
+    refused(InvalidDSNError, r"theirs holds other things .*notes.txt, photos.*check the path", theirs)
+
+
+def test_a_folder_that_can_not_be_looked_into_is_named() -> None:
+    with reachable_folder() as folder:
+        (folder / "closed").mkdir(mode=0o311)
+        for mode in "rw", "r":
+            said = as_another_user(lambda mode=mode: opened(folder / "closed", mode=mode))  # type: ignore[misc]
+            assert said.startswith("StorageIOError: opening"), said
+            assert f"{folder}/closed failed: Permission denied" in said
+        (folder / "closed").chmod(0o711)
 
 
 @pytest.mark.parametrize("part", ["packs", "index", "snapshots"])
@@ -206,13 +216,7 @@ def test_a_store_that_lost_its_store_file_is_not_made_anew(store: Path, part: st
         (store / "snapshots" / "00000000000000000001.mdb").write_bytes(b"x")
     for name in {"packs", "index", "snapshots"} - {part}:
         shutil.rmtree(store / name)
-    with (
-        unchanged(store),
-        pytest.raises(CorruptStoreError, match=rf"STORE is missing and {part} .*trove repair"),
-    ):
-        opened(store)
-    with unchanged(store), pytest.raises(CorruptStoreError, match="there is no store"):
-        opened(store, mode="r")
+    refused(CorruptStoreError, rf"STORE is missing and {part} .*trove repair", store)
 
 
 def sealed(title: str, body: str) -> bytes:

@@ -26,6 +26,7 @@ from trove.errors import (
     CorruptStoreError,
     DriverClosedError,
     InvalidArgumentError,
+    NotFoundError,
     ObjectNotFoundError,
     StorageIOError,
     UnsupportedOptionError,
@@ -197,8 +198,15 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with unchanged(tmp_path):
         for name in ("none", "empty"):
-            with pytest.raises(CorruptStoreError, match=r"there is no store in .*mode=rw"):
+            with pytest.raises(NotFoundError, match=r"there is no store in .*mode=rw"):
                 reader(tmp_path / name)
+
+
+def test_a_store_that_went_before_a_fork_is_not_taken_for_an_object_that_is_missing(store: Path) -> None:
+    with reader(store) as driver:
+        shutil.rmtree(store)
+        said = in_a_child(lambda: driver.head("b", "small-001"))
+    assert said.startswith("CorruptStoreError: the store that was open in "), said
 
 
 def test_one_process_has_a_store_open_in_one_mode(store: Path) -> None:

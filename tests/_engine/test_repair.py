@@ -10,10 +10,17 @@ from pathlib import Path
 
 import pytest
 from harness.damage import ALL, Damaged, large, problems, repaired, small
+from harness.files import unchanged
 
 from trove._engine.reports import RepairReport
 from trove.drivers.engine import EngineDriver
-from trove.errors import CorruptStoreError, InvalidArgumentError, UnsupportedOptionError
+from trove.errors import (
+    CorruptStoreError,
+    InvalidArgumentError,
+    InvalidDSNError,
+    NotFoundError,
+    UnsupportedOptionError,
+)
 
 
 @pytest.fixture
@@ -109,15 +116,24 @@ def test_a_store_that_a_newer_trove_made_is_refused(store: Damaged) -> None:
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "STORE").write_text("mine too")
-    with pytest.raises(CorruptStoreError, match="not a store"):
+    with unchanged(tmp_path), pytest.raises(InvalidDSNError, match="not a store"):
         EngineDriver().repair(f"trove://{tmp_path}")
-    assert {path.name for path in tmp_path.iterdir()} - {"LOCK"} == {"notes.txt", "STORE"}
+    (tmp_path / "notes.txt").unlink()
+    with unchanged(tmp_path), pytest.raises(InvalidDSNError, match="not a store"):
+        EngineDriver().repair(f"trove://{tmp_path}")
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorruptStoreError, match="no store"):
-        EngineDriver().repair(f"trove://{tmp_path}/none")
-    assert not (tmp_path / "none").exists()
+    (tmp_path / "empty").mkdir()
+    for name in "none", "empty":
+        with unchanged(tmp_path), pytest.raises(NotFoundError, match=f"no store in .*{name}"):
+            EngineDriver().repair(f"trove://{tmp_path}/{name}")
+
+
+def test_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with unchanged(tmp_path), pytest.raises(InvalidDSNError, match="is a file; a store is a folder"):
+        EngineDriver().repair(f"trove://{tmp_path}/file")
 
 
 # The index, its helpers, and snapshots.
