@@ -64,4 +64,7 @@ class Engine:
         """Make changes of ``staged`` in one atomic commit; what each call would have returned."""
 
     def get_many(self, bucket: str, keys: Iterable[str]) -> dict[str, bytes]:
-        """The data of those of ``keys`` that exist, read in one view of the store."""
+        """The data of those of ``keys`` that exist, read in one view of the store.
+
+        Raises BucketNotFoundError, InvalidKeyError, and InvalidArgumentError for one key in place of a list.
+        """

@@ -47,6 +47,7 @@ from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds
 from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of
 from . import store
 from .index import index_error
+from .many import listed_keys
 from .recovery import close_core, open_core
 from .settings import check_same, choice, folder_and_settings, parameters_maker
 
@@ -477,7 +478,7 @@ cdef class Engine:
         cdef dict found = {}
         cdef EngineInfo info
         readers = []
-        places = [(key, place_of(bucket, key)) for key in keys]
+        places = [(key, place_of(bucket, key)) for key in listed_keys(keys)]
         txn = core.index.begin_copying()
         try:
             if txn.get(check_bucket(bucket).encode(), None, core.index.buckets) is None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 from trove._engine.batch import Batch
 from trove._engine.engine import Engine
+from trove._engine.many import pairs
 from trove._engine.repair import repair
 from trove._engine.reports import Progress, RepairReport, Snapshot, Stats, VerifyReport
 from trove._engine.settings import folder_and_settings, parameters_maker
 from trove._engine.stats import stats
+from trove._engine.store import existing
 from trove._engine.verify import verify
 
 from ..driver import Data, ObjectInfo, PutOptions, RangeDriver, ServerCopyDriver
@@ -26,12 +28,21 @@ class EngineDriver(Engine, RangeDriver, ServerCopyDriver):
       ``relaxed`` about once a second; either way no write is lost when a process dies;
     - ``verify``: chunks are held against their ids the ``first`` time this process reads them (the
       default), ``always`` or ``never``;
-    - ``mode``: ``rw`` (the default), or ``r``, which writes nothing;
+    - ``mode``: ``rw`` (the default), or ``r``, which writes nothing, and where there is no store raises
+      NotFoundError;
     - for a new store: ``chunk_size``, the average in bytes, and ``hash``, ``xxh3`` or ``blake3``.
 
     Any number of threads and processes may have a store open at once, and a fork may use it on. Its
     readers have ``view()`` too: the range as read-only memory, without a copy where it is contiguous.
     """
+
+    READ_ONLY: ClassVar[Mapping[str, str]] = {"mode": "r"}
+    """The options with which ``open`` changes nothing."""
+
+    @staticmethod
+    def check_there(dsn: str) -> None:
+        """Raise NotFoundError where ``open`` would make a new store. Raises what ``open`` raises, too."""
+        existing(folder_and_settings(dsn, {})[0])
 
     def open(self, dsn: str, **options: str) -> None:
         super().open(dsn, **options)
@@ -47,9 +58,13 @@ class EngineDriver(Engine, RangeDriver, ServerCopyDriver):
         items: Mapping[str, Data] | Iterable[tuple[str, Data]],
         **options: Unpack[PutOptions],
     ) -> list[ObjectInfo]:
-        """Put all of ``items``, pairs of key and data, in one atomic commit; their infos, in order."""
+        """Put all of ``items``, pairs of key and data, in one atomic commit; their infos, in order.
+
+        Raises what ``put`` raises, for the first item that can't be put; nothing is put then.
+        """
+        self.opened()
         with self.batch() as batch:
-            for key, data in items.items() if isinstance(items, Mapping) else items:
+            for key, data in pairs(items):
                 batch.put(bucket, key, data, **options)
         return [info for info in batch.results if info is not None]
 
@@ -90,8 +105,9 @@ class EngineDriver(Engine, RangeDriver, ServerCopyDriver):
         log; objects whose data is damaged leave their bucket, and whatever was damaged is kept in the
         store's folder ``quarantine``. ``progress(done, total)`` is called in bytes of work.
 
-        Raises CorruptStoreError when nothing can be repaired: for a folder that is no store, a store that a
-        newer Trove made, or one of which no file says any more which it was.
+        Raises CorruptStoreError when nothing can be repaired: a store that a newer Trove made, or one of
+        which no file says any more which it was. Where there is no store it raises NotFoundError, for a
+        folder of other things, or a file, InvalidDSNError; nothing is changed then.
         """
         if dsn is None:
             self.opened()
