@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import trove
 from trove.cli.steps import Demo, MismatchError
 from trove.driver import Driver, ObjectInfo
 from trove.drivers.engine import EngineDriver
@@ -41,6 +42,7 @@ def test_the_demo_shows_every_step_and_leaves_nothing_behind(run: Any, scratch: 
     for step in ("put", "read back", "list", "page", "copy", "restore"):
         assert f"\n  {step} " in shown
     assert "All that came back is what was stored" in shown
+    assert "The store was removed; --keep leaves what was stored" in shown
     assert os.listdir(scratch) == []
 
 
@@ -62,11 +64,42 @@ def test_the_demo_keeps_its_store_when_asked_to_and_says_where(
     assert run("ls", "-r", f"{dsn}#demo").output.splitlines() == ["a", "b", "empty", "sub/c", "sub/deep/d"]
 
 
-def test_the_demo_cleans_up_in_a_store_that_is_given(run: Any, store: Driver, tree: Path, dsn: str) -> None:
+@pytest.mark.parametrize("scheme", ["trove", "file"])
+def test_the_demo_leaves_a_store_that_is_given_as_it_was(
+    run: Any, tree: Path, tmp_path: Path, scheme: str
+) -> None:
+    dsn = f"{scheme}://{tmp_path}/given?durability=relaxed"
+    with trove.open(dsn) as driver:
+        for bucket in "b", "demo", "trove-demo-mine":
+            driver.create_bucket(bucket)
+            driver.put(bucket, "a", b"mine", metadata={"by": "me"})
+    said = run("demo", str(tree), "--dsn", dsn).output
+    where = f"{scheme}://{tmp_path}/given"
+    assert f"The demo's buckets were removed from {where}, and all else in it is as it was" in said
+    assert "store was removed" not in said
+    with trove.open(dsn) as driver:
+        assert [bucket.name for bucket in driver.list_buckets()] == ["b", "demo", "trove-demo-mine"]
+        for bucket in "b", "demo", "trove-demo-mine":
+            (info,) = driver.list(bucket)
+            assert (info.key, info.metadata) == ("a", {"by": "me"})
+            assert driver.get(bucket, "a").read() == b"mine"
+
+
+def test_the_demo_that_fails_leaves_a_store_that_is_given_as_it_was(
+    run: Any, store: Driver, dsn: str, tmp_path: Path
+) -> None:
     store.put("b", "k", b"x")
-    run("demo", str(tree), "--dsn", dsn)
+    (tmp_path / "none").mkdir()
+    run("demo", str(tmp_path / "none"), "--dsn", dsn, code=2)
     assert [bucket.name for bucket in store.list_buckets()] == ["b"]
-    run("demo", str(tree), "--dsn", dsn, "--keep")
+    assert store.get("b", "k").read() == b"x"
+
+
+def test_the_demo_keeps_its_buckets_in_a_store_that_is_given_when_asked_to(
+    run: Any, store: Driver, tree: Path, dsn: str
+) -> None:
+    said = run("demo", str(tree), "--dsn", dsn, "--keep").output
+    assert "Kept: the buckets trove-demo-" in said
     assert len(store.list_buckets()) == 3
 
 

@@ -53,6 +53,7 @@ class _Place:
     title: str
     bucket: str
     kept_at: str
+    removed: str
 
 
 @click.command()
@@ -65,8 +66,9 @@ def demo(folder: str | None, dsn: str | None, keep: bool, as_json: bool) -> None
 
     The files are those in FOLDER, by default Python's own standard library; they are only read. They go
     to an embedded store in a temporary folder, are read back and compared, listed, paged
-    through, copied, overwritten and restored. The figures are those of this machine, now. Nothing is
-    left behind unless --keep is given. Exit code 1 says that something did not come back as it was.
+    through, copied, overwritten and restored. The figures are those of this machine, now. That store is
+    removed unless --keep is given; from a store of --dsn, only the demo's own buckets are. Exit code 1
+    says that something did not come back as it was.
     """
     source = _input(folder)
     with ExitStack() as closing:
@@ -113,7 +115,7 @@ def _own_store(*, keep: bool) -> Iterator[_Place]:
         durability, why = _durability(folder)
         with trove.open(f"{dsn}?durability={durability}") as drv:
             title = f"{dsn} (driver {drv.name!r}, durability={durability}: {why})"
-            yield _Place(drv, title, "demo", f"'trove ls {dsn}#demo' shows it")
+            yield _Place(drv, title, "demo", f"'trove ls {dsn}#demo' shows it", "The store was removed")
     finally:
         if not keep:
             shutil.rmtree(folder)
@@ -140,7 +142,13 @@ def _given_store(dsn: str, *, keep: bool) -> Iterator[_Place]:
     bucket = f"trove-demo-{secrets.token_hex(4)}"
     with trove.open(dsn) as drv:
         where = f"{parsed.scheme}://{parsed.host}{parsed.path}"
-        place = _Place(drv, f"{where} (driver {drv.name!r})", bucket, f"the buckets {bucket}... in {where}")
+        place = _Place(
+            drv,
+            f"{where} (driver {drv.name!r})",
+            bucket,
+            f"the buckets {bucket}... in {where}",
+            f"The demo's buckets were removed from {where}, and all else in it is as it was",
+        )
         try:
             yield place
         finally:
@@ -234,7 +242,7 @@ def _print_end(place: _Place, steps: list[Step], left_out: Counter[str], *, keep
         output.line(f"  {left_out_text(left_out)}")
     total = sum(step.seconds for step in steps)
     output.line(f"  All that came back is what was stored. {total:.1f} s in all.")
-    output.line(f"  Kept: {place.kept_at}." if keep else "  The store was removed; --keep leaves it.")
+    output.line(f"  Kept: {place.kept_at}." if keep else f"  {place.removed}; --keep leaves what was stored.")
 
 
 def _summary(
