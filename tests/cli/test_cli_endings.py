@@ -21,6 +21,7 @@ from trove.cli.failure import Exit, exit_code, message
 from trove.cli.secrets import without_secrets
 from trove.driver import Driver
 from trove.drivers.local import LocalDriver
+from trove.drivers.memory import MemoryDriver
 from trove.errors import (
     BucketExistsError,
     BucketNotEmptyError,
@@ -176,12 +177,12 @@ def test_the_form_of_a_dsn_is_no_secret(run: Any) -> None:
 def test_a_password_that_a_driver_quotes_is_hidden(
     run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def quoting(self: LocalDriver, dsn: str, **options: Any) -> None:
+    def quoting(self: MemoryDriver, dsn: str, **options: Any) -> None:
         raise RuntimeError("could not log in with s#cret")
 
-    monkeypatch.setattr(LocalDriver, "open", quoting)
+    monkeypatch.setattr(MemoryDriver, "open", quoting)
     monkeypatch.setenv("TROVE_DEBUG", "1")
-    told = run("ls", "file://me:s%23cret@host#b", code=1).stderr
+    told = run("ls", "mem://me:s%23cret@host#b", code=1).stderr
     assert "Traceback" in told
     assert "s#cret" not in told
 

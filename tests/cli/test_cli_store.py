@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from harness.files import unchanged
 
 import trove
 
@@ -78,13 +79,45 @@ def test_the_environment_names_the_store(run, engine: str, monkeypatch: pytest.M
     assert run("repair").exit_code == 0
 
 
-def test_nothing_is_made_where_there_is_no_store(run, only_line, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    assert "no store" in only_line(run("repair", f"trove://{tmp_path}/none", code=5).stderr)
-    assert not (tmp_path / "none").exists()
+# What is no store: a code, what happened, what to do, and nothing changed.
+NO_STORES = {
+    "trove://{}/missing": (3, "there is no store in {}/missing", "make one with 'trove mb'"),
+    "trove://{}/missing/deeper": (3, "there is no store in {}/missing/deeper", "check the path"),
+    "trove://{}/empty": (3, "there is no store in {}/empty", "check the path"),
+    "trove://{}/foreign": (2, "{}/foreign", "check the path"),
+    "trove://{}/file": (2, "{}/file is a file", "a store is a folder"),
+    "trove://{}/file/below": (3, "there is no store in {}/file/below", "check the path"),
+    "trove://{}/empty?color=red": (2, "color", "known are"),
+    "trove://": (2, "names a folder", "write trove:///absolute/path"),
+    "mem://": (2, "driver 'memory' has no", "it is for embedded stores, trove:///path"),
+    "file://{}/foreign": (2, "driver 'local' has no", "it is for embedded stores, trove:///path"),
+    "file://{}/missing": (2, "driver 'local' has no", "it is for embedded stores, trove:///path"),
+    "nosuch://{}/foreign": (2, "no driver is registered for nosuch://", "'trove drivers' lists"),
+}
 
 
-@pytest.mark.parametrize("verb", ["verify", "stats", "repair"])
-def test_a_store_that_is_not_there_is_not_made(run, verb: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    result = run(verb, f"trove://{tmp_path}/missing", code=5)
-    assert "there is no store" in result.stderr
-    assert not (tmp_path / "missing").exists()
+@pytest.mark.parametrize("verb", ["verify", "repair", "snapshot", "stats"])
+@pytest.mark.parametrize("dsn", NO_STORES)
+def test_what_is_no_store_is_said_and_left_as_it_is(  # type: ignore[no-untyped-def]
+    run, only_line, verb: str, dsn: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "notes.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    code, happened, to_do = NO_STORES[dsn]
+    with unchanged(tmp_path):
+        said = only_line(run(verb, dsn.format(tmp_path), code=code).stderr)
+    assert happened.format(tmp_path) in said
+    assert to_do in said
+
+
+@pytest.mark.parametrize("verb", ["verify", "snapshot", "stats"])
+def test_a_store_that_lost_its_store_file_is_damaged_and_sent_to_repair(  # type: ignore[no-untyped-def]
+    run, only_line, engine: str, verb: str, tmp_path: Path
+) -> None:
+    (tmp_path / "engine" / "STORE").unlink()
+    with unchanged(tmp_path):
+        assert "trove repair" in only_line(run(verb, engine, code=5).stderr)
+    run("repair", engine)
+    run(verb, engine)

@@ -21,7 +21,7 @@ def mb(stores: Stores, location: Location, region: str | None, versioned: bool) 
 
     LOCATION is DSN#bucket, or bucket with TROVE_DSN set.
     """
-    drv = stores.driver(location)
+    drv = stores.writer(location, make=True)
     if versioned:
         keeper = versioning(drv)
         keeper.create_bucket(location.bucket, region=region)
@@ -40,7 +40,7 @@ def rb(stores: Stores, location: Location, force: bool) -> None:
 
     LOCATION is DSN#bucket, or bucket with TROVE_DSN set.
     """
-    drv = stores.driver(location)
+    drv = stores.writer(location)
     deleted = empty_bucket(drv, location.bucket) if force else 0
     try:
         drv.delete_bucket(location.bucket)

@@ -91,6 +91,8 @@ def cp(ctx: click.Context, stores: Stores, source: str, target: str, recursive: 
         )
     if there == "-" and as_json:
         raise InvalidArgumentError("--json and '-' would both write to standard output; give one of them")
+    if isinstance(there, Location):
+        stores.will_write(there)
     tally = Tally()
     started = time.perf_counter()
     try:
@@ -195,6 +197,9 @@ def _copy_tree(stores: Stores, here: Location | str, there: Location | str, tall
     if isinstance(here, Location) and isinstance(there, Location):
         _refuse_overlap(stores, here, there)
     store = _store_below(here, there)
+    if isinstance(here, Location):
+        # Before the target, which may make a folder: a bucket that is missing is to leave none.
+        stores.driver(here).list(here.bucket, max_keys=1).close()
     prefix, target = "", _tree_target(stores, there, store, tally)
     if isinstance(there, Location):
         prefix = there.folder

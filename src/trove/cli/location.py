@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import click
 
 import trove
 
-from ..driver import Driver, check_bucket, check_key, parse_dsn
-from ..errors import InvalidArgumentError, shown
+from ..driver import Driver, check_bucket, check_key, lookup, parse_dsn
+from ..errors import InvalidArgumentError, NotFoundError, shown
 
 ENVIRONMENT = "TROVE_DSN"
 # The schemes of stores that are folders of this machine.
@@ -138,17 +139,43 @@ def whole_store(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 
 class Stores:
-    """The stores of one run of the command: each DSN opened once, all closed at the end."""
+    """The stores of one run of the command: each DSN opened once, all closed at the end.
+
+    A store that is not there is not made, unless the verb is there to make one: whoever mistypes a path is to
+    hear so. Drivers help with two attributes beyond the contract: ``check_there(dsn)`` raises NotFoundError
+    where ``open`` would make a store, and ``READ_ONLY`` has the options with which ``open`` changes nothing.
+    """
 
     def __init__(self) -> None:
         self._drivers: dict[str, Driver] = {}
+        self._written: set[str] = set()
         self._closing = ExitStack()
 
+    def will_write(self, location: Location) -> None:
+        """Have the store of a location opened to write, also by those who ask for it to read."""
+        self._written.add(_store_of(location))
+
+    def writer(self, location: Location, *, make: bool = False) -> Driver:
+        """The driver of a location, open to write; ``make`` a new store where none is."""
+        self.will_write(location)
+        return self._open(location, make=make)
+
     def driver(self, location: Location) -> Driver:
-        """The open driver of a location."""
-        if location.dsn not in self._drivers:
-            self._drivers[location.dsn] = self._closing.enter_context(trove.open(location.dsn))
-        return self._drivers[location.dsn]
+        """The driver of a location, open to read; also to write, if the run writes to its store."""
+        return self._open(location, make=False)
+
+    def _open(self, location: Location, *, make: bool) -> Driver:
+        dsn = location.dsn
+        if dsn not in self._drivers:
+            parsed = parse_dsn(dsn)
+            factory = lookup(parsed.scheme)
+            if not make:
+                _check_there(factory, location)
+            options = {} if _store_of(location) in self._written else getattr(factory, "READ_ONLY", {})
+            if not options.keys().isdisjoint(parsed.params):
+                options = {}  # the user says how
+            self._drivers[dsn] = self._closing.enter_context(trove.open(dsn, **options))
+        return self._drivers[dsn]
 
     def __enter__(self) -> Stores:
         return self
@@ -156,6 +183,32 @@ class Stores:
     def __exit__(self, *exc_info: object) -> None:
         self._drivers.clear()
         self._closing.close()
+
+
+def _store_of(location: Location) -> str:
+    """What two locations in one store have in common, as far as can be told from their DSNs."""
+    return location.store_folder or location.dsn
+
+
+def _check_there(factory: object, location: Location) -> None:
+    check = getattr(factory, "check_there", None)
+    if check is not None:
+        with no_store_in_verbs(location):
+            check(location.dsn)
+
+
+@contextmanager
+def no_store_in_verbs(location: Location) -> Iterator[None]:
+    """A store that is not found is told with a remedy in verbs of this command."""
+    try:
+        yield
+    except NotFoundError as error:
+        where = location.store_folder
+        if where is None:
+            raise
+        raise NotFoundError(
+            f"there is no store in {where}; check the path, or make one with 'trove mb'"
+        ) from error
 
 
 pass_stores = click.make_pass_decorator(Stores)

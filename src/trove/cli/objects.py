@@ -83,7 +83,7 @@ def put(stores: Stores, /, file: str, location: Location, as_json: bool, **given
     total = None if file == "-" else _size(file)
     with _source(file) as source, Progress(output.printable(location.basename), total) as progress:
         try:
-            info = stores.driver(location).put(
+            info = stores.writer(location).put(
                 location.bucket, location.key, progress.reading(source), **options
             )
         except PreconditionFailedError as error:
@@ -148,7 +148,7 @@ def rm(
     if version_id is not None and (recursive or len(locations) > 1):
         raise InvalidArgumentError("--version names a version of one object; give one LOCATION, without -r")
     for location in locations:
-        drv = stores.driver(location)
+        drv = stores.writer(location)
         if recursive:
             _delete_tree(drv, location, force=force)
             continue

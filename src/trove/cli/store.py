@@ -13,7 +13,7 @@ from ..driver import lookup, parse_dsn
 from ..errors import UnknownDriverError, UnsupportedOptionError
 from . import output
 from .failure import Exit
-from .location import Location, Stores, pass_stores, whole_store
+from .location import Location, Stores, no_store_in_verbs, pass_stores, whole_store
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -66,15 +66,10 @@ def _unopened(location: Location, verb: str) -> Kept:
     return _keeping(factory(), verb)
 
 
-@contextmanager
-def _read(location: Location, verb: str) -> Iterator[Kept]:
-    """The driver of a location, open to look only: a store that is not there is not made."""
-    kept = _unopened(location, verb)
-    driver = cast("Driver", kept)
-    given = parse_dsn(location.dsn).params
-    driver.open(location.dsn, **({} if "mode" in given else {"mode": "r"}))
-    with driver:
-        yield kept
+def _opened(open_: Callable[[Location], Driver], location: Location, verb: str) -> Kept:
+    """The driver of a location, opened; not before it is known to have ``verb``."""
+    _unopened(location, verb)
+    return _keeping(open_(location), verb)
 
 
 @contextmanager
@@ -90,14 +85,16 @@ def _shown(title: str) -> Iterator[Callable[[int, int], None]]:
 
 @click.command()
 @_store_verb
-def verify(location: Location, as_json: bool) -> int:
+@pass_stores
+def verify(stores: Stores, location: Location, as_json: bool) -> int:
     """Check that a store is whole.
 
     Everything is looked at: index, log, references, and every byte of data. Others may use the store
     meanwhile. Exit code 5 says that something is damaged; 'trove repair' saves what can be saved.
     Without a DSN, TROVE_DSN names the store.
     """
-    with _read(location, "verify") as driver, _shown("verify") as progress:
+    driver = _opened(stores.driver, location, "verify")
+    with _shown("verify") as progress:
         report = driver.verify(progress=progress)
     if as_json:
         output.json_line({"ok": report.ok, "problems": [asdict(problem) for problem in report.problems]})
@@ -119,7 +116,7 @@ def repair(location: Location, as_json: bool) -> int:
     the store.
     """
     driver = _unopened(location, "repair")
-    with _shown("repair") as progress:
+    with no_store_in_verbs(location), _shown("repair") as progress:
         report = driver.repair(location.dsn, progress=progress)
     if as_json:
         output.json_line(asdict(report))
@@ -147,7 +144,7 @@ def snapshot(stores: Stores, location: Location, as_json: bool) -> None:
     A rebuild of the index begins with the newest one. They are taken in the background too, when a
     rebuild would take more than a few seconds. Without a DSN, TROVE_DSN names the store.
     """
-    taken = _keeping(stores.driver(location), "snapshot").snapshot()
+    taken = _opened(stores.writer, location, "snapshot").snapshot()
     if as_json:
         output.json_line(asdict(taken))
     else:
@@ -156,13 +153,13 @@ def snapshot(stores: Stores, location: Location, as_json: bool) -> None:
 
 @click.command()
 @_store_verb
-def stats(location: Location, as_json: bool) -> None:
+@pass_stores
+def stats(stores: Stores, location: Location, as_json: bool) -> None:
     """Show what a store holds and the space that it takes.
 
     Without a DSN, TROVE_DSN names the store.
     """
-    with _read(location, "stats") as driver:
-        found = driver.stats()
+    found = _opened(stores.driver, location, "stats").stats()
     if as_json:
         output.json_line(asdict(found))
         return

@@ -44,6 +44,7 @@ from ...errors import (
     DriverClosedError,
     InvalidArgumentError,
     InvalidDSNError,
+    NotFoundError,
     ObjectNotFoundError,
     StorageIOError,
     UnsupportedOptionError,
@@ -71,6 +72,13 @@ class LocalDriver(RangeDriver, ServerCopyDriver):
     ``durability=relaxed`` leaves that to the operating system, which may take half a minute.
     """
 
+    @staticmethod
+    def check_there(dsn: str) -> None:
+        """Raise NotFoundError where ``open`` would make the folder."""
+        path, _ = _place(dsn, {})
+        if not os.path.lexists(path):
+            raise NotFoundError(f"there is no folder {shown(path)}; check the path, or open it to make one")
+
     def __init__(self) -> None:
         self._opening = threading.Lock()
         self._store: Store | None = None
@@ -87,12 +95,7 @@ class LocalDriver(RangeDriver, ServerCopyDriver):
     # Opening and closing.
 
     def open(self, dsn: str, **options: Any) -> None:
-        parsed = parse_dsn(dsn)
-        settings = parsed.settings(schemes=("file", "local"), known=("durability",), options=options)
-        durability = settings.get("durability", "full")
-        if durability not in _DURABILITIES:
-            raise InvalidDSNError(f"durability is {shown(durability)}; give {' or '.join(_DURABILITIES)}")
-        path = _path(parsed)
+        path, durability = _place(dsn, options)
         if not self._opening.acquire(blocking=False):
             raise InvalidArgumentError("driver 'local' is being opened by another thread; open it once")
         try:
@@ -291,6 +294,16 @@ class LocalDriver(RangeDriver, ServerCopyDriver):
         store = self._opened()
         with medium("listing the buckets"):
             return store.list_buckets()
+
+
+def _place(dsn: str, options: Mapping[str, Any]) -> tuple[str, str]:
+    """What a DSN and options say: the absolute path of the root, and the durability."""
+    parsed = parse_dsn(dsn)
+    settings = parsed.settings(schemes=("file", "local"), known=("durability",), options=options)
+    durability = settings.get("durability", "full")
+    if durability not in _DURABILITIES:
+        raise InvalidDSNError(f"durability is {shown(durability)}; give {' or '.join(_DURABILITIES)}")
+    return _path(parsed), durability
 
 
 def _path(dsn: DSN) -> str:
