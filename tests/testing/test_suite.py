@@ -87,14 +87,26 @@ def test_suite_of_one_capability_runs_alone(tmp_path: Path, suite: str) -> None:
     assert ("skipped" in ran.stdout) == (suite == "PresignSuite")
 
 
-def test_missing_extra_is_named(tmp_path: Path) -> None:
-    (tmp_path / "pytest.py").write_text("raise ImportError('No module named pytest', name='pytest')")
-    ran = subprocess.run(
-        [sys.executable, "-c", "import trove.testing"],
-        cwd=tmp_path,
+def without(missing: str, program: str) -> subprocess.CompletedProcess[str]:
+    """``program``, run where a module is not installed."""
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.modules[{missing!r}] = None; {program}"],
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize("missing", ["pytest", "hypothesis"])
+@pytest.mark.parametrize("name", ["DriverSuite", "run", "DriverMachine"])
+def test_missing_extra_is_named(name: str, missing: str) -> None:
+    ran = without(missing, f"from trove.testing import {name}")
     assert ran.returncode != 0
-    assert "trove-engine[testing]" in ran.stderr
+    said = f"trove.testing.{name} needs {missing}; install it with: pip install 'trove-engine[testing]'"
+    assert said in ran.stderr
+
+
+@pytest.mark.parametrize("missing", ["pytest", "hypothesis"])
+def test_a_mock_and_small_things_need_no_extra(missing: str) -> None:
+    ran = without(missing, "from trove.testing import MockDriver, random_data, read_all")
+    assert ran.returncode == 0, ran.stderr

@@ -60,7 +60,7 @@ def conformance(ctx: click.Context, dsn: str, pytest_args: tuple[str, ...]) -> N
         raise InvalidArgumentError("the suite takes a DSN alone, without '#' and what follows it")
     parse_dsn(dsn)  # says what is wrong with it without pytest
     try:
-        from ..testing import conformance as runner
+        from ..testing import run
     except ImportError as error:
         raise TroveError(str(error)) from error
-    ctx.exit(Exit.FAILURE if runner.run(dsn, pytest_args=pytest_args) else Exit.OK)
+    ctx.exit(Exit.FAILURE if run(dsn, pytest_args=pytest_args) else Exit.OK)

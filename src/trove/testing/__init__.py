@@ -24,22 +24,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-try:
-    import hypothesis as _hypothesis
-    import pytest
-except ImportError as error:
-    raise ImportError(
-        f"trove.testing needs {error.name}; install it with: pip install 'trove-engine[testing]'"
-    ) from error
-
-# Before they are imported: only then does pytest explain the assertions in them.
-pytest.register_assert_rewrite(f"{__name__}.suite", f"{__name__}.machine")
-
-from .conformance import run  # noqa: E402
-from .mock import Call, MockDriver  # noqa: E402
-from .objects import assert_object_equals, random_data, read_all, test_object  # noqa: E402
+from .extras import require
+from .mock import Call, MockDriver
+from .objects import assert_object_equals, random_data, read_all, test_object
 
 if TYPE_CHECKING:
+    from .conformance import run
     from .machine import DriverMachine, machine_test_case, run_machine
     from .suite import (
         DriverSuite,
@@ -51,8 +41,6 @@ if TYPE_CHECKING:
         ServerCopySuite,
         VersioningSuite,
     )
-
-del _hypothesis
 
 __all__ = [
     "Call",
@@ -75,9 +63,10 @@ __all__ = [
     "test_object",
 ]
 
-# run() needs pytest to be running before what has assertions in it is imported: so it is imported when
-# it is asked for.
+# These need the extra, which the rest of the package does without; and run() needs pytest to be running
+# before what has assertions in it is imported. So they are imported when they are asked for.
 _LATER = {
+    "run": "conformance",
     **dict.fromkeys(("DriverMachine", "machine_test_case", "run_machine"), "machine"),
     **dict.fromkeys((name for name in __all__ if name.endswith("Suite")), "suite"),
 }
@@ -86,6 +75,11 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    require(f"{__name__}.{name}", "testing", "pytest", "hypothesis")
+    import pytest
+
+    # Before they are imported: only then does pytest explain the assertions in them.
+    pytest.register_assert_rewrite(f"{__name__}.suite", f"{__name__}.machine")
     return getattr(import_module(f".{_LATER[name]}", __name__), name)
 
 

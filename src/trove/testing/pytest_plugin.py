@@ -19,9 +19,15 @@ from .benchmarks.contestant import Contestant, Durability, Entry
 from .benchmarks.machine import describe
 from .benchmarks.suite import CONTESTANTS, Measurement
 from .benchmarks.workload import Library, Plan
+from .extras import require_benchmarks
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    try:
+        require_benchmarks()
+    except ImportError as error:
+        # Otherwise pytest would call --benchmark-only an option that nobody knows.
+        raise pytest.UsageError(str(error)) from error
     group = parser.getgroup("trove", "benchmarks of Trove drivers")
     group.addoption(
         "--driver-dsn",

@@ -1,7 +1,7 @@
 """Benchmarks for any driver: put, get, head, list, range, delete, copy, overwrite, batches, streams, threads.
 
-They need pytest-benchmark (``pip install 'trove-engine[testing]' pytest-benchmark``) and run from an
-installed package, against one driver or several side by side::
+They need the extra ``bench`` (``pip install 'trove-engine[bench]'``) and run from an installed package,
+against one driver or several side by side::
 
     python -m trove.testing.benchmarks "mydriver://{folder}" "mydriver://{folder}?durability=relaxed"
 
@@ -25,8 +25,25 @@ Groups are named after what is done, at which size, and how durable a write is w
 ``put-1KiB-durable`` and ``put-1KiB-relaxed`` are never compared with each other.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..extras import require_benchmarks
 from .contestant import Contestant, Durability, Entry
 from .driver import DriverContestant, dsn_entry
-from .suite import Benchmarks
+
+if TYPE_CHECKING:
+    from .suite import Benchmarks
 
 __all__ = ["Benchmarks", "Contestant", "DriverContestant", "Durability", "Entry", "dsn_entry"]
+
+
+def __getattr__(name: str) -> Any:
+    # When it is asked for: without the extra, whoever runs this package is to be told which one it is.
+    if name != "Benchmarks":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    require_benchmarks()
+    from .suite import Benchmarks
+
+    return Benchmarks

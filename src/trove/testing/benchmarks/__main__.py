@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 
-import pytest
+from ..extras import require_benchmarks
 
 USAGE = """usage: python -m trove.testing.benchmarks DSN [DSN ...] [pytest options]
 
@@ -26,12 +25,13 @@ def main(arguments: list[str]) -> int:
         asked = arguments[:1] in (["-h"], ["--help"])
         print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
         return 0 if asked else 2
-    if importlib.util.find_spec("pytest_benchmark") is None:
-        print(
-            "the benchmarks need pytest-benchmark; install it with: pip install pytest-benchmark",
-            file=sys.stderr,
-        )
+    try:
+        require_benchmarks()
+    except ImportError as error:
+        print(error, file=sys.stderr)
         return 2
+    import pytest
+
     return pytest.main(
         [
             "-p",
