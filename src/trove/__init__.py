@@ -19,7 +19,7 @@ from typing import Any
 
 # Ahead of the imports, which would fail there for a reason that says less.
 if sys.platform == "win32":
-    raise ImportError("Trove does not run on Windows; use it on Linux or macOS, or in WSL")
+    raise ImportError("Trove does not run on Windows; use it on Linux, or in WSL")
 
 from . import errors
 from .driver import (
