@@ -23,7 +23,7 @@ make report                                                     # all of it, and
 or step by step:
 
 ```sh
-pip install -e '.[testing,bench]'
+pip install -e '.[bench]'
 pytest benches --benchmark-only --benchmark-json=results.json   # every group, every contestant
 python -m benches.figures --json figures.json                   # the project's own targets
 python -m benches.scale --json scale.json                       # cost by number of objects
