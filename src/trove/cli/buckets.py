@@ -17,7 +17,7 @@ from .location import Location, Stores, pass_stores, whole_bucket, whole_store
 @click.option("--versioned", is_flag=True, help="Keep old versions of its objects.")
 @pass_stores
 def mb(stores: Stores, location: Location, region: str | None, versioned: bool) -> None:
-    """Make a bucket.
+    """Make a bucket, and its store where there is none.
 
     LOCATION is DSN#bucket, or bucket with TROVE_DSN set.
     """
