@@ -15,6 +15,7 @@ flush.
 """
 
 import _thread
+import copy
 import os
 import threading
 import weakref
@@ -33,7 +34,7 @@ from trove.errors import (
 )
 
 from .chunker cimport Chunker
-from .codec cimport CHUNK_ID, COMMIT, SETTLED, Encoder, hash128
+from .codec cimport CHUNK_ID, COMMIT, RECORD_HEADER, SETTLED, Encoder, hash128
 from .commit cimport Commit
 from .index cimport Index, row
 from . import reserve
@@ -43,7 +44,7 @@ from .heal import write_again
 from .naming import blake3_hash
 from .scan import record_at
 from .info cimport now_us
-from .pack cimport Pack, Packs, PackWriter
+from .pack cimport Pack, Packs, PackWriter, aligned
 from .state cimport STATE_BURNED, STATE_INFLIGHT, STATE_SEQUENCE, State
 
 cdef extern from "<unistd.h>" nogil:
@@ -161,12 +162,8 @@ cdef class Core:
         done, and says nothing of it: as anywhere in Python, it may have come just after.
         """
         interrupt = None
-        if self._leading and self._leader == PyThread_get_thread_ident():
-            raise InvalidArgumentError(
-                "the store was called from inside a change that it is making, by a signal's handler or a finalizer; "
-                "note there what is to be done, and do it afterwards"
-            )
         if self._leading:
+            self._require_outside_commit()
             change._turn = _thread.allocate_lock()
             change._turn.acquire()
             if self._leading:
@@ -186,6 +183,18 @@ cdef class Core:
         if change.error is not None:
             raise change.error
         return change.result
+
+    def _require_outside_commit(self):
+        if self._leading and self._leader == PyThread_get_thread_ident():
+            raise InvalidArgumentError(
+                "the store was called from inside a change that it is making, by a signal's handler or a finalizer; "
+                "note there what is to be done, and do it afterwards"
+            )
+
+    def require_outside(self):
+        """Raise InvalidArgumentError where this thread is inside a commit or a read: their end can't be waited for."""
+        self._require_outside_commit()
+        self.index.require_outside()
 
     @property
     def waiting(self):
@@ -225,8 +234,14 @@ cdef class Core:
         It waits for the commit that is under way, and for reads of the index, the longest of which is the
         copying of a snapshot. Interrupts that come meanwhile are returned: the fork goes on whatever happens here.
         """
-        cdef Change change
         interrupts = []
+        self._take_lead(interrupts)
+        patiently(self.index.pause, interrupts)
+        return interrupts
+
+    def _take_lead(self, interrupts):
+        """Wait for the commit that is under way, and let the next ones wait for ``_hand_over``."""
+        cdef Change change
         while self._leading:
             change = Change.__new__(Change)
             change._turn = _thread.allocate_lock()
@@ -239,12 +254,21 @@ cdef class Core:
                 break
             # The leader before had taken it along.
         self._leading, self._leader = True, PyThread_get_thread_ident()
-        patiently(self.index.pause, interrupts)
-        return interrupts
 
     def resume(self):
         try:
             self.index.resume()
+        finally:
+            self._hand_over([None])
+
+    def shut(self, interrupts):
+        """Close the index when what is under way has ended; whoever comes later gets DriverClosedError.
+
+        That comes to its end whatever interrupts it, and is added to ``interrupts``.
+        """
+        self._take_lead(interrupts)
+        try:
+            patiently(self.index.close, interrupts)
         finally:
             self._hand_over([None])
 
@@ -349,9 +373,8 @@ cdef class Core:
         cdef Pack pack
         cdef uint64_t offset
         cdef uint64_t sequence = commit.sequence
-        cdef Encoder record = commit.record(
-            self.state.get(STATE_SEQUENCE), now_us(), flags, self.packs.seed
-        )
+        cdef uint64_t predecessor = self.state.get(STATE_SEQUENCE)
+        cdef Encoder record = commit.record(predecessor, now_us(), flags, self.packs.seed)
         pack = None
         offset = 0
         try:
@@ -363,38 +386,42 @@ cdef class Core:
                 self.flush()
             commit.finish(pack.number, offset)
         except BaseException as error:
-            self._burn(sequence, pack, offset, record.size, isinstance(error, lmdb.Error))
+            self._burn(predecessor, sequence, pack, offset, record.size, isinstance(error, lmdb.Error))
             txn.abort()
             raise
+        # The lock goes with the transaction, also where it fails. Whoever takes it next must not make of this
+        # commit what its caller is not told, so from here on it is in the index or it is none: see `catch_up`.
+        self.state.raise_to(STATE_BURNED, sequence)
         try:
             txn.commit()
         except BaseException:
-            # The lock went with the transaction, and whoever took it next may have rolled the commit forward,
-            # as that of somebody who died: then it is made, and only with the lock can it be said that it isn't.
-            txn = self.index.begin_write()
-            try:
-                if head_of(self.index, txn) < sequence:
-                    self._burn(sequence, pack, offset, record.size, True)
-                    raise
-            finally:
-                txn.abort()
+            self._burn(predecessor, sequence, pack, offset, record.size, True)
+            raise
         # The lock is gone with the transaction: others may have committed more by now.
         self.state.raise_to(STATE_SEQUENCE, sequence)
         self._unsaved_changes += commit.count
         self._unsaved_bytes += record.size
         return 0
 
-    def _burn(self, sequence, Pack pack, offset, length, bint sound):
-        """See to it that the commit of that number, which raised, is none; its pack is used on if it is ``sound``."""
+    def _burn(self, predecessor, sequence, Pack pack, offset, length, bint sound):
+        """See to it that the commit of that number, which raised, is none; its pack is used on if it is ``sound``.
+
+        The lock need not be held: nobody makes anything of a commit that is burned.
+        """
         # A record of it may be on disk, and must never be taken for another's.
         self.state.raise_to(STATE_BURNED, sequence)
         self.state.withdraw(sequence)
         if pack is None:
             return
-        # In the log, and in case the log can't be written, beside it: it must not come back in a rebuild.
-        self.state.declare_raised(self.state.get(STATE_SEQUENCE), sequence)
         if not sound:
             self.writer.retire()
+        self._take_back(predecessor, sequence, pack, offset, length)
+
+    def _take_back(self, predecessor, sequence, Pack pack, offset, length):
+        """Void the record of a commit: it must not come back in a rebuild."""
+        # In the log, and in case the log can't be written, beside it.
+        if self.state.raised[1] < sequence:
+            self.state.declare_raised(predecessor, sequence)
         try:
             self.writer.take_back(pack, offset, length)
         except StorageIOError:
@@ -411,18 +438,25 @@ cdef class Core:
         return 0
 
     cdef object catch_up(self, object txn):
-        """Roll a commit forward whose writer died between the log and the index; a transaction to go on with."""
+        """Roll a commit forward whose writer died between the log and the index; a transaction to go on with.
+
+        One that is burned has failed, or its writer died in the moment when it was to be in the index, and is
+        not: then it is voided, by its writer or else here.
+        """
         cdef uint64_t inflight = self.state.get(STATE_INFLIGHT)
         cdef uint64_t head
         cdef Commit commit
         if inflight <= self.state.get(STATE_SEQUENCE):
             return txn
         head = head_of(self.index, txn)
-        if head < inflight and inflight > self.state.get(STATE_BURNED):
+        if head < inflight:
             _, number, offset = self.state.inflight
             payload = self.commit_payload(number, offset, inflight)
             if payload is None:
-                self.state.set(STATE_BURNED, inflight)
+                self.state.raise_to(STATE_BURNED, inflight)
+            elif inflight <= self.state.get(STATE_BURNED):
+                pack = self._to_write(number)
+                self._take_back(head, inflight, pack, offset, RECORD_HEADER + aligned(len(payload)))
             else:
                 commit = Commit(self.index, txn, inflight, replaying=True)
                 commit.replay(payload)
@@ -434,6 +468,14 @@ cdef class Core:
         self.state.set(STATE_SEQUENCE, head)
         self.state.set(STATE_INFLIGHT, 0)
         return txn
+
+    def _to_write(self, uint32_t number):
+        """The pack of that number, to write what is not appended."""
+        path = self.packs.path(number)
+        try:
+            return Pack(number, path, os.open(path, os.O_RDWR | os.O_CLOEXEC))
+        except OSError as error:
+            raise StorageIOError.of(error, f"opening {path}") from error
 
     def commit_payload(self, number, offset, sequence):
         """The payload of the commit that is said to stand there, ``None`` when it is not whole."""
@@ -488,11 +530,12 @@ cdef class Core:
         self._flusher = flusher
 
     def stop_flusher(self):
+        """Let no thread flush any more, also none that a commit starts from now on."""
         flusher, self._flusher = self._flusher, None
-        if flusher is not None:
-            self._wake.set()
+        self._wake.set()
+        # A finalizer that closes the store can run in any thread, in this one too.
+        if flusher is not None and flusher.ident != _thread.get_ident():
             flusher.join()
-            self._wake.clear()
 
     # Snapshots.
 
@@ -534,7 +577,7 @@ cdef class Core:
     def end_snapshot(self):
         """Wait for the snapshot that is being taken in the background."""
         snapshotter, self._snapshotter = self._snapshotter, None
-        if snapshotter is not None:
+        if snapshotter is not None and snapshotter.ident != _thread.get_ident():
             snapshotter.join()
 
 
@@ -555,10 +598,26 @@ def patiently(call, interrupts):
 
 
 def fail(changes, error):
+    """Fail those of ``changes`` that have not failed, each with an exception of its own: they are raised in threads."""
     cdef Change change
+    given = False
     for change in changes:
         if change.error is None:
-            change.error = error
+            change.error = _like(error) if given else error
+            given = True
+
+
+def _like(error):
+    """Another exception that says the same as ``error``; ``error`` itself where its kind can't be copied."""
+    try:
+        other = copy.copy(error)
+    except Exception:
+        return error
+    if type(other) is not type(error):
+        return error
+    other.__cause__, other.__context__ = error.__cause__, error.__context__
+    other.__suppress_context__ = error.__suppress_context__
+    return other.with_traceback(error.__traceback__)
 
 
 def head_of(Index index, txn):

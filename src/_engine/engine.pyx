@@ -48,7 +48,7 @@ from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of
 from . import store
 from .index import index_error
 from .many import listed_keys
-from .recovery import close_core, open_core
+from .recovery import close_core, open_core, require_closable
 from .settings import check_same, choice, folder_and_settings, parameters_maker
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,7 +90,7 @@ cdef class Engine:
     cdef int _opening_forks           # how often this process's line had forked when it was made
 
     def __init__(self):
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()  # a finalizer may close the driver in the thread that opens it
         self._opening_forks = forks_so_far()
 
     @property
@@ -105,26 +105,28 @@ cdef class Engine:
         verify = _VERIFY[choice(settings, "verify", "first", "always", "never")]
         readonly = choice(settings, "mode", "rw", "r") == "r"
         make = parameters_maker(settings)
+        cdef Core core
         with self._opening_here():
             if self._core is not None:
                 raise InvalidArgumentError("driver 'trove' is open already; close() it first")
             there = store.read(path) if os.path.isdir(path) else None
             if there is not None:
                 check_same(settings, there)
-            self._core = open_core(path, make, readonly)
-            self._session = Session()
-            self._path, self._durable, self._verify, self._readonly = path, durable, verify, readonly
+            core = open_core(path, make, readonly)
             try:
                 # Somebody else may have made it meanwhile.
-                check_same(settings, self._core.parameters)
+                check_same(settings, core.parameters)
             except BaseException:
-                self._let_go()
+                close_core(core)
                 raise
+            self._session = Session()
+            self._path, self._durable, self._verify, self._readonly = path, durable, verify, readonly
+            self._core = core  # last: from here on other threads find it open
 
     def _opening_here(self):
         """The lock for opening and closing; in a forked child a new one: nobody may be left to release the other."""
         if self._opening_forks != forks_so_far():
-            fresh = threading.Lock()
+            fresh = threading.RLock()
             # From here on no other thread runs.
             if self._opening_forks != forks_so_far():
                 self._opening, self._opening_forks = fresh, forks_so_far()
@@ -136,10 +138,13 @@ cdef class Engine:
                 self._let_go()
 
     def _let_go(self):
-        core, self._core = self._core, None
-        if self._session is not None:
-            self._session.closed = True
-        if core.forks == forks_so_far():
+        cdef Core core = self._core
+        ours = core.forks == forks_so_far()
+        if ours:
+            require_closable(core)
+        self._core = None
+        self._session.closed = True
+        if ours:
             close_core(core)
 
     def ping(self):
@@ -477,6 +482,7 @@ cdef class Engine:
         cdef Core core = self.core()
         cdef dict found = {}
         cdef EngineInfo info
+        cdef Session session = Session()  # of its own: what is found is read to its end, though the driver be closed
         readers = []
         places = [(key, place_of(bucket, key)) for key in listed_keys(keys)]
         txn = core.index.begin_copying()
@@ -492,7 +498,7 @@ cdef class Engine:
                     continue
                 references = None if info.head()[0] == INLINE else self._references(core, txn, info)
                 size = load64(info.head() + ROW_SIZE)
-                readers.append((key, reader_of(core, self._session, info, references, 0, size, self._verify)))
+                readers.append((key, reader_of(core, session, info, references, 0, size, self._verify)))
         except lmdb.Error as error:
             raise index_error(error, f"reading the index in {core.index.folder}") from error
         finally:

@@ -10,19 +10,20 @@ write is called durable on top of it.
 
 import os
 
+import lmdb
+
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from trove.errors import StorageIOError
 
-from .codec cimport CHUNK_ID, EXTENT, RECORD_HEADER, REFERENCE, VOID, load32, load64, reference_at
-from .commit cimport chunk_key
+from .codec cimport CHUNK_ID, EXTENT, RECORD_HEADER, VOID, load32, load64
 from .core cimport Core
 from .index cimport row
 from .pack cimport Pack, aligned
 from .scan cimport Scan
+from .index import index_error
 
 
 def write_again(Core core, Pack pack, uint64_t start, uint64_t end):
@@ -81,17 +82,23 @@ cdef int _copy(Core core, Scan scan, Pack pack, int fd, uint64_t end) except -1:
 
 cdef bint _referred_to(Core core, bytes digest, uint32_t number, uint64_t offset) except -1:
     """Whether a committed object has the chunk of that id in that place."""
-    cdef uint8_t packed[REFERENCE]
     cdef const uint8_t[::1] body
-    memset(packed, 0, REFERENCE)
-    packed[:CHUNK_ID] = digest
     txn = core.index.begin()
     try:
-        found = row(txn, core.index.chunks, chunk_key(reference_at(packed)), "chunks")
-        if found is None:
-            return False
-        body = found
-        return load32(&body[0]) == number and load64(&body[8]) == offset
+        # Other content with the same id stands beside it, told apart by a salt at the end of the key.
+        with txn.cursor(core.index.chunks) as walk:
+            more = walk.set_range(digest)
+            while more:
+                key = bytes(walk.key())
+                if key[:CHUNK_ID] != digest:
+                    break
+                body = row(txn, core.index.chunks, key, "chunks")
+                if load32(&body[0]) == number and load64(&body[8]) == offset:
+                    return True
+                more = walk.next()
+        return False
+    except lmdb.Error as error:
+        raise index_error(error, f"reading the index in {core.index.folder}") from error
     finally:
         core.index.end(txn)
 

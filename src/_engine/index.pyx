@@ -15,15 +15,21 @@ pages from under the maps of others. So whoever makes a map holds the lock of th
 long as the file is.
 """
 
+import _thread
 import fcntl
 import mmap
 import os
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import lmdb
 
-from trove.errors import CorruptStoreError, DriverClosedError, StorageFullError, StorageIOError
+from trove.errors import (
+    CorruptStoreError,
+    DriverClosedError,
+    InvalidArgumentError,
+    StorageFullError,
+    StorageIOError,
+)
 
 from libc.stdint cimport uint64_t
 
@@ -33,6 +39,41 @@ from .state cimport STATE_SEQUENCE, State
 cdef extern from * nogil:
     int __ATOMIC_SEQ_CST
     uint64_t __atomic_load_n(const volatile uint64_t *word, int order)
+
+cdef extern from "pythread.h":
+    unsigned long PyThread_get_thread_ident()
+
+cdef extern from *:
+    """
+    /* The indexes that this thread reads just now, as far as there is room to note them. */
+    static _Thread_local struct { void *index[8]; int count; } reading;
+
+    static void read_begins(void *index)
+    {
+        if (reading.count < 8)
+            reading.index[reading.count++] = index;
+    }
+
+    static void read_ends(void *index)
+    {
+        for (int i = reading.count - 1; i >= 0; i--)
+            if (reading.index[i] == index) {
+                reading.index[i] = reading.index[--reading.count];
+                return;
+            }
+    }
+
+    static int is_reading(void *index)
+    {
+        for (int i = reading.count - 1; i >= 0; i--)
+            if (reading.index[i] == index)
+                return 1;
+        return 0;
+    }
+    """
+    void read_begins(void *index) noexcept nogil
+    void read_ends(void *index) noexcept nogil
+    bint is_reading(void *index) noexcept nogil
 
 FIRST_MAP = 1 << 20
 LEAST_GROWTH = 1 << 17
@@ -77,6 +118,106 @@ def index_error(error, doing):
     return StorageIOError(f"{doing} failed: {error}; check the medium and its free space")
 
 
+# What follows is held in blocks. It is native, and not made with contextlib, because an interrupt can come at any
+# step of Python code, and a block that is not left would hold up everybody.
+
+
+cdef class Rest:
+    """Who has an index stand still, or waits for that; one thread at a time."""
+
+    cdef object _lock
+    cdef unsigned long owner
+
+    def __cinit__(self):
+        self._lock = _thread.allocate_lock()
+
+    cdef int take(self) except -1:
+        self._lock.acquire()
+        self.owner = PyThread_get_thread_ident()
+        return 0
+
+    cdef int let_go(self) except -1:
+        self.owner = 0
+        self._lock.release()
+        return 0
+
+    cdef int wait(self) except -1:
+        """Wait until it is over."""
+        if self.owner == PyThread_get_thread_ident():
+            raise InvalidArgumentError(
+                "the store was called while it moves its index or forks, by a signal's handler or a finalizer; "
+                "note there what is to be done, and do it afterwards"
+            )
+        with self._lock:
+            return 0
+
+
+cdef class Still:
+    """See ``Index._still``."""
+
+    cdef Index _index
+
+    def __cinit__(self, Index index):
+        self._index = index
+
+    def __enter__(self):
+        cdef Index index = self._index
+        index.require_outside()
+        (<Rest>index._gate).take()
+        # Whoever is the last to leave lets go of it.
+        index._idle.acquire(False)
+        index._growing = True
+        try:
+            while index._readers:
+                index._idle.acquire()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def __exit__(self, *exc_info):
+        self._let_go()
+
+    cdef int _let_go(self) except -1:
+        self._index._growing = False
+        return (<Rest>self._index._gate).let_go()
+
+
+cdef class Sized:
+    """A descriptor of the file of an index, whose size nobody else changes meanwhile."""
+
+    cdef str _folder
+    cdef int _fd
+
+    def __cinit__(self, str folder):
+        self._folder = folder
+        self._fd = -1
+
+    def __dealloc__(self):
+        self._let_go()
+
+    def __enter__(self):
+        path = os.path.join(self._folder, "data.mdb")
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+        except BaseException:
+            self._let_go()
+            raise
+        return self._fd
+
+    def __exit__(self, *exc_info):
+        self._let_go()
+
+    cdef int _let_go(self) except -1:
+        cdef int fd = self._fd
+        if fd >= 0:
+            self._fd = -1
+            # Unlocked by hand: a child forked meanwhile holds a copy of the descriptor.
+            fcntl.flock(fd, fcntl.LOCK_UN)
+            os.close(fd)
+        return 0
+
+
 cdef class Index:
     def __init__(self, str folder, bint readonly=False, bint lock=True, size_t bulk=0):
         """The index in ``folder``. ``bulk`` is for one that is being built and that nobody else has: the
@@ -84,8 +225,8 @@ cdef class Index:
         self.folder = folder
         self.bulk = bulk
         self.readonly = readonly
-        self._gate = threading.Lock()
-        self._idle = threading.Event()
+        self._gate = Rest()
+        self._idle = _thread.allocate_lock()
         self._lock = lock
         self._open_typed()
 
@@ -138,7 +279,7 @@ cdef class Index:
             # Asked only now: a writer may have enlarged the file, and used it, since it was mapped.
             size = os.path.getsize(path)
         else:
-            with self._sized() as fd:
+            with Sized(self.folder) as fd:
                 size = os.fstat(fd).st_size
                 if size == 0:
                     # LMDB lays its first pages out itself; only then can the file be allocated to its full size.
@@ -191,18 +332,6 @@ cdef class Index:
         try:
             os.posix_fallocate(fd, 0, size)
         finally:
-            os.close(fd)
-
-    @contextmanager
-    def _sized(self):
-        """A descriptor of the index's file, whose size nobody else changes meanwhile."""
-        fd = os.open(os.path.join(self.folder, "data.mdb"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield fd
-        finally:
-            # Unlocked by hand: a child forked meanwhile holds a copy of the descriptor.
-            fcntl.flock(fd, fcntl.LOCK_UN)
             os.close(fd)
 
     cdef object begin(self):
@@ -259,12 +388,14 @@ cdef class Index:
 
     cdef int _enter(self) except -1:
         """Wait until the map stays where it is, and keep it there."""
+        # Inside a read of this thread it does stay: who waits for its end can't be waited for.
+        cdef bint inside = self._growing and is_reading(<void *>self)
         while True:
-            if self._growing:
-                with self._gate:
-                    pass
+            if self._growing and not inside:
+                (<Rest>self._gate).wait()
             self._readers += 1
-            if not self._growing:
+            read_begins(<void *>self)
+            if not self._growing or inside:
                 if self.env is not None:
                     return 0
                 self._leave()
@@ -274,8 +405,9 @@ cdef class Index:
 
     cdef int _leave(self) except -1:
         self._readers -= 1
-        if self._growing and self._readers == 0:
-            self._idle.set()
+        read_ends(<void *>self)
+        if self._growing and self._readers == 0 and self._idle.locked():
+            self._idle.release()
         return 0
 
     cdef object begin_write(self):
@@ -298,8 +430,7 @@ cdef class Index:
 
     def _open_to_write(self):
         with self._still():
-            if self._closed:
-                raise DriverClosedError.of("trove")
+            self._require_open()
             if not self._writing:
                 self._drop()
                 self._writing = True
@@ -312,40 +443,58 @@ cdef class Index:
         """
         try:
             with self._still():
+                self._require_open()
                 # What readers that died had kept can be used again; that may be all the room that was lacking.
                 if not self.env.reader_check():
                     self._remap(self._writing, True)
+        except lmdb.Error as error:
+            raise index_error(error, f"enlarging the index in {self.folder}") from error
         except OSError as error:
-            raise StorageIOError.of(error, f"enlarging the index in {self.folder}") from error
+            raise _typed(error, f"enlarging the index in {self.folder}") from error
 
     def _follow(self):
         """Map what another process has added to the file."""
         try:
             with self._still():
+                self._require_open()
                 self._remap(self._writing, False)
+        except lmdb.Error as error:
+            raise index_error(error, f"mapping the index in {self.folder}") from error
         except OSError as error:
-            raise StorageIOError.of(error, f"mapping the index in {self.folder}") from error
+            raise _typed(error, f"mapping the index in {self.folder}") from error
 
     def _remap(self, bint writing, bint more):
         known = self.env.info()["map_size"]
         if self.bulk:
-            self.env.set_mapsize(2 * known)
+            self._map(2 * known)
             return
         if not writing:
-            self.env.set_mapsize(os.path.getsize(os.path.join(self.folder, "data.mdb")))
+            self._map(os.path.getsize(os.path.join(self.folder, "data.mdb")))
             return
-        with self._sized() as fd:
+        with Sized(self.folder) as fd:
             size = os.fstat(fd).st_size
             if more and size <= known:
                 size = self._enlarged(fd, known)
             if size <= known:
                 return
             try:
-                self.env.set_mapsize(size)
+                self._map(size)
             except lmdb.Error:
                 # A write transaction of this process is open: it began with the map long enough.
-                if more:
+                if more or self.env is None:
                     raise
+
+    def _map(self, size):
+        """Have LMDB map ``size`` bytes. Where that fails for want of memory, whoever needs the index next opens it."""
+        try:
+            self.env.set_mapsize(size)
+        except lmdb.Error:
+            try:
+                self.env.info()
+            except lmdb.Error:
+                # The old map is gone and there is no new one: LMDB has given the environment up.
+                self._drop()
+            raise
 
     def _enlarged(self, fd, size):
         """Allocate more than ``size`` bytes; how many there are then."""
@@ -369,31 +518,41 @@ cdef class Index:
             with mmap.mmap(fd, room - size, offset=size) as fresh, suppress(OSError):
                 fresh.madvise(POPULATE_READ)
 
-    @contextmanager
     def _still(self):
-        """No transaction of this process begins, and those that read have ended."""
-        with self._gate:
-            self._idle.clear()
-            self._growing = True
-            try:
-                while self._readers:
-                    self._idle.wait()
-                    self._idle.clear()
-                yield
-            finally:
-                self._growing = False
+        """A block in which no transaction of this process begins, and those that read have ended."""
+        return Still(self)
+
+    def require_outside(self):
+        """Raise InvalidArgumentError where this thread is inside a read of the index: its end can't be waited for."""
+        if is_reading(<void *>self) or (<Rest>self._gate).owner == PyThread_get_thread_ident():
+            raise InvalidArgumentError(
+                "the store was called from inside a read that it is doing, by a signal's handler or a finalizer; "
+                "note there what is to be done, and do it afterwards"
+            )
+
+    def _require_open(self):
+        """Raise DriverClosedError after ``close``; open the environment where there is none. Everybody stands still."""
+        if self._closed:
+            raise DriverClosedError.of("trove")
+        if self.env is None:
+            self._open_typed()
 
     # A fork: LMDB's environments must not be open in two processes by inheritance.
 
     def pause(self):
         """Close the environment, and let everybody wait. The caller sees to it that nobody is writing."""
-        self._paused = self._still()
-        self._paused.__enter__()
+        if is_reading(<void *>self):
+            return  # its end can't be waited for
+        still = self._still()
+        still.__enter__()
+        self._paused = still
         self._drop()
 
     def resume(self):
         """Go on after ``pause``; if the index can't be opened, whoever needs it next tries again."""
         paused, self._paused = self._paused, None
+        if paused is None:
+            return
         try:
             if not self._closed:
                 self._open(self._lock, False)
@@ -404,10 +563,7 @@ cdef class Index:
 
     def _revive(self):
         with self._still():
-            if self._closed:
-                raise DriverClosedError.of("trove")
-            if self.env is None:
-                self._open_typed()
+            self._require_open()
 
     def copy(self, folder, bint compact=True):
         """A copy of the index at one commit, made by LMDB, in the new folder ``folder``.
@@ -432,16 +588,31 @@ cdef class Index:
 
     def sync(self):
         """Make the index durable."""
+        self._enter()
         try:
             self.env.sync(True)
         except lmdb.Error as error:
             raise index_error(error, f"flushing the index in {self.folder}") from error
+        finally:
+            self._leave()
 
     def close(self):
-        self._closed = True
-        if self.env is not None and self.bulk:
-            # Pages that were taken and given back in one go may never have been written.
-            used = (self.env.info()["last_pgno"] + 1) * self.env.stat()["psize"]
-            with self._sized() as fd:
-                os.ftruncate(fd, max(os.fstat(fd).st_size, used))
-        self._drop()
+        """Close the environment when nobody reads any more; whoever comes later gets DriverClosedError.
+
+        The caller sees to it that nobody is writing.
+        """
+        with self._still():
+            self._closed = True
+            try:
+                if self.env is not None and self.bulk:
+                    # Pages that were taken and given back in one go may never have been written.
+                    used = (self.env.info()["last_pgno"] + 1) * self.env.stat()["psize"]
+                    with Sized(self.folder) as fd:
+                        os.ftruncate(fd, max(os.fstat(fd).st_size, used))
+            finally:
+                self._drop()
+
+
+def _typed(error, doing):
+    """The typed error for an OSError, which may be one of ours already."""
+    return error if isinstance(error, StorageIOError) else StorageIOError.of(error, doing)

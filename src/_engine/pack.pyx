@@ -22,7 +22,7 @@ from libc.string cimport memset
 
 from xxhash import xxh3_64_intdigest
 
-from trove.errors import CorruptStoreError, StorageIOError
+from trove.errors import CorruptStoreError, DriverClosedError, StorageIOError
 
 from .codec cimport (
     PACK_HEADER,
@@ -207,17 +207,20 @@ cdef class Packs:
     def sync(self, leave_out=()):
         """Put every pack on disk, whoever wrote to it."""
         for number in self.numbers():
-            if number in leave_out:
-                continue
-            path = self.path(number)
+            if number not in leave_out:
+                self.sync_one(number)
+
+    def sync_one(self, number):
+        """Put a pack on disk. Raises StorageIOError."""
+        path = self.path(number)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-                try:
-                    os.fdatasync(fd)
-                finally:
-                    os.close(fd)
-            except OSError as error:
-                raise StorageIOError.of(error, f"flushing {path}") from error
+                os.fdatasync(fd)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise StorageIOError.of(error, f"flushing {path}") from error
 
     def forget(self, number):
         with self._lock:
@@ -327,13 +330,26 @@ cdef class PackWriter:
         write_all(pack.fd, header, RECORD_HEADER, offset, pack.path)
 
     def trim(self):
-        """Give back the space ahead of the tail."""
+        """Give back the space ahead of the tail. Nobody appends meanwhile: it would be cut off."""
         if self.pack is not None and os.fstat(self.pack.fd).st_size > self.tail:
             try:
                 os.ftruncate(self.pack.fd, self.tail)
             except OSError as error:
                 raise StorageIOError.of(error, f"cutting {self.pack.path} to its length") from error
         self._allocated = 0
+
+    def end(self):
+        """Append nothing any more: the tail stays where it is, and later appends raise DriverClosedError.
+
+        Raises StorageIOError when the pack can't be cut there.
+        """
+        with self._lock:
+            self._limit = 0
+            self.trim()
+
+    def _require_open(self):
+        if not self._limit:
+            raise DriverClosedError.of("trove")
 
     def _begin_pack(self):
         self.trim()
@@ -355,6 +371,7 @@ cdef class PackWriter:
         """
         cdef uint64_t offset
         with self._lock:
+            self._require_open()
             if not has_room(self, length):
                 self._begin_pack()
             offset = self.tail
@@ -374,6 +391,7 @@ cdef class PackWriter:
         cdef uint64_t offset
         cdef uint64_t length = aligned(PyBytes_GET_SIZE(head) + data_length)
         with self._lock:
+            self._require_open()
             if not has_room(self, length):
                 self._begin_pack()
             offset = self.tail

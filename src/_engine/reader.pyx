@@ -15,7 +15,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
 from trove.driver.reader import ObjectReader
-from trove.errors import ChecksumMismatchError, CorruptStoreError, shown
+from trove.errors import ChecksumMismatchError, CorruptStoreError, StorageIOError, TroveError, shown
 
 from .codec cimport CHUNK_ID, INLINE, REFERENCE, SEAL, Reference, load32, load64, reference_at
 from .commit cimport chunk_key
@@ -255,7 +255,12 @@ cdef class EngineReader:
                 finally:
                     self._position = position
         base = reference.offset
-        mapped = pack.view(base, self._starts[last + 1] - self._starts[self._first])
+        try:
+            mapped = pack.view(base, self._starts[last + 1] - self._starts[self._first])
+        except OSError as error:
+            if isinstance(error, TroveError):
+                raise
+            raise StorageIOError.of(error, f"mapping {pack.path}") from error
         for i in range(self._first, last + 1):
             self.check(pack, reference_at(p + i * REFERENCE), &mapped[self._starts[i] - self._starts[self._first]])
         skip = self._start - self._starts[self._first]

@@ -22,7 +22,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 import lmdb
 
-from trove.errors import CorruptStoreError, DriverClosedError, StorageIOError, TroveError
+from trove.errors import CorruptStoreError, DriverClosedError, InvalidArgumentError, StorageIOError, TroveError
 
 from .index cimport Index
 from .pack cimport Packs
@@ -87,8 +87,12 @@ cdef class ReadonlyIndex(Index):
     cdef int _enter(self) except -1:
         while True:
             Index._enter(self)
-            if self._current():
-                return 0
+            try:
+                if self._current():
+                    return 0
+            except BaseException:
+                self._leave()
+                raise
             self._leave()
             self._renew()
 
@@ -125,36 +129,47 @@ cdef class ReadonlyIndex(Index):
                     return
                 except CorruptStoreError:
                     pass  # packs that were not read yet can have been compacted away: begin anew
+                except BaseException:
+                    self._let_go()  # the builder may be gone half way
+                    raise
             self._open_typed()
 
     # Opening. Nobody reads meanwhile.
 
     def _open_typed(self):
         with Gate(self._store):
-            self._let_go()
-            self.damage = None
-            self._map_state()
-            live = in_use(self._store)
-            self._openings = 0 if self._words == NULL else self._words[<int>STATE_OPENINGS >> 3]
-            doubtful = False
-            if live or self._known().intact:
-                try:
-                    doubtful = self._open_as_it_is(live)
-                    if self.env is not None and not doubtful:
-                        return
-                except CorruptStoreError as error:
-                    self.damage = error
-                    self._close_env()
-            if doubtful:
-                self._close_env()
             try:
-                self._open_private(live)
-            except CorruptStoreError:
-                if not doubtful:
-                    raise
-                # It is the log that lost something: what the index has of it can be read.
-                self._let_go_of_private()
-                self._open_as_it_is(live)
+                self._choose()
+            except BaseException:
+                self._let_go()  # what is open was not looked at yet, or not to its end
+                raise
+
+    def _choose(self):
+        """Open the index in the way that is right now. The gate is held."""
+        self._let_go()
+        self.damage = None
+        self._map_state()
+        live = in_use(self._store)
+        self._openings = 0 if self._words == NULL else self._words[<int>STATE_OPENINGS >> 3]
+        doubtful = False
+        if live or self._known().intact:
+            try:
+                doubtful = self._open_as_it_is(live)
+                if self.env is not None and not doubtful:
+                    return
+            except CorruptStoreError as error:
+                self.damage = error
+                self._close_env()
+        if doubtful:
+            self._close_env()
+        try:
+            self._open_private(live)
+        except CorruptStoreError:
+            if not doubtful:
+                raise
+            # It is the log that lost something: what the index has of it can be read.
+            self._let_go_of_private()
+            self._open_as_it_is(live)
 
     def _open_as_it_is(self, live):
         """Open the store's index if that is possible without writing; whether the log does not know where it is.
@@ -306,17 +321,24 @@ cdef class ReadonlyIndex(Index):
 
     def pause(self):
         """As of any index; after the fork the way to read is chosen anew."""
-        self._paused = self._still()
-        self._paused.__enter__()
+        try:
+            self.require_outside()
+        except InvalidArgumentError:
+            return  # the end of a read of this thread can't be waited for
+        still = self._still()
+        still.__enter__()
+        self._paused = still
         self._let_go()
 
     def resume(self):
         paused, self._paused = self._paused, None
-        paused.__exit__(None, None, None)
+        if paused is not None:
+            paused.__exit__(None, None, None)
 
     def close(self):
-        self._closed = True
-        self._let_go()
+        with self._still():
+            self._closed = True
+            self._let_go()
 
 
 def mapped_state(store, store_id):

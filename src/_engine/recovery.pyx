@@ -10,6 +10,7 @@ commits of all packs that follow in one chain.
 import _thread
 import errno
 import fcntl
+import functools
 import logging
 import os
 import shutil
@@ -41,6 +42,9 @@ from .scan import LAST, record_at, records
 from .state import UNKNOWN_BOOT, this_boot
 from .torn import drop_torn
 
+cdef extern from "pythread.h":
+    unsigned long PyThread_get_thread_ident()
+
 cdef extern from "Python.h":
     int PyThreadState_SetAsyncExc(unsigned long thread, object kind)
 
@@ -54,7 +58,9 @@ _log = logging.getLogger("trove")
 
 # The stores that this process has open, by real path: LMDB allows one environment for each.
 _cores = {}
-_cores_lock = threading.Lock()
+_turns = {}  # by real path, too: whose turn it is to open or close that store; for as long as somebody waits or is at it
+_turns_lock = threading.Lock()  # held to get in line for a turn
+_resting = []  # the turns that a fork has taken
 _interrupts = []  # that came while this process prepared to fork
 _inherited = []  # of the parent process, after a fork: never to be used, nor closed
 
@@ -63,13 +69,22 @@ _inherited = []  # of the parent process, after a fork: never to be used, nor cl
 
 
 def _before_fork():
-    """Come to rest: LMDB does not survive a fork, so its environments are closed over it."""
-    patiently(_cores_lock.acquire, _interrupts)
+    """Come to rest: LMDB does not survive a fork, so its environments are closed over it.
+
+    It waits for stores that are being opened or closed. Nobody else can get in line meanwhile.
+    """
+    cdef Turn turn
+    patiently(_turns_lock.acquire, _interrupts)
+    for turn in list(_turns.values()):
+        if not turn.is_mine():
+            patiently(turn.take, _interrupts)
+            _resting.append(turn)
     for core in _cores.values():
         _interrupts.extend(core.pause())
 
 
 def _after_fork_in_parent():
+    cdef Turn turn
     try:
         for core in _cores.values():
             try:
@@ -77,7 +92,10 @@ def _after_fork_in_parent():
             except BaseException as error:
                 _interrupts.append(error)
     finally:
-        _cores_lock.release()
+        for turn in _resting:
+            turn.let_go()
+        _resting.clear()
+        _turns_lock.release()
     if _interrupts:
         kind = type(_interrupts[0])
         _interrupts.clear()
@@ -90,13 +108,15 @@ def _interrupt(thread, kind):
 
 
 def _after_fork_in_child():
-    global _cores_lock
+    global _turns_lock
     for core in _cores.values():
         release_lifetime(core)
         _inherited.append(core)
     _cores.clear()
+    _turns.clear()
+    _resting.clear()
     _interrupts.clear()
-    _cores_lock = threading.Lock()
+    _turns_lock = threading.Lock()
 
 
 os.register_at_fork(
@@ -117,25 +137,97 @@ def open_core(path, make_parameters, readonly=False):
     ``make_parameters()`` gives the parameters of a new store; ``None`` for one that was there already.
     """
     path = os.path.realpath(path)
-    with _cores_lock:
+    with _turn_at(path):
         core = _cores.get((path, readonly))
         if core is None:
             if (path, not readonly) in _cores:
                 raise InvalidArgumentError(
                     f"{path} is open in this process in the other mode; close it there, or open it in the same mode"
                 )
-            core = _opened(path, make_parameters, readonly)
+            try:
+                core = _opened(path, make_parameters, readonly)
+            except lmdb.Error as error:
+                raise index_error(error, f"opening the store in {path}") from error
+            except OSError as error:
+                raise _typed(error, f"opening the store in {path}") from error
             _cores[(path, readonly)] = core
         core.handles += 1
         return core
 
 
+def _typed(error, doing):
+    """The typed error for an OSError, which may be one of ours already."""
+    return error if isinstance(error, TroveError) else StorageIOError.of(error, doing)
+
+
+cdef class Turn:
+    """The turn to open or close the store at one path: one thread of this process has it at a time.
+
+    Native, because an interrupt can come at any step of Python code, and a turn that is not let go of would hold
+    up everybody.
+    """
+
+    cdef str _path
+    cdef object _lock
+    cdef unsigned long _owner
+    cdef Py_ssize_t _users            # who are at it, or wait
+
+    def __cinit__(self, str path):
+        self._path = path
+        self._lock = threading.Lock()
+
+    cdef bint is_mine(self):
+        return self._owner == PyThread_get_thread_ident()
+
+    def require_not_mine(self):
+        if self.is_mine():
+            raise InvalidArgumentError(
+                f"{self._path} was to be opened or closed while this thread opens or closes it, by a signal's handler "
+                "or a finalizer; note there what is to be done, and do it afterwards"
+            )
+
+    def take(self):
+        self._lock.acquire()
+        self._owner = PyThread_get_thread_ident()
+
+    def let_go(self):
+        self._owner = 0
+        self._lock.release()
+
+    cdef int leave(self) except -1:
+        self._users -= 1
+        if not self._users:
+            _turns.pop(self._path, None)
+        return 0
+
+    def __enter__(self):
+        try:
+            self.require_not_mine()
+            self.take()
+        except BaseException:
+            self.leave()
+            raise
+
+    def __exit__(self, *exc_info):
+        self.let_go()
+        self.leave()
+
+
+def _turn_at(str path):
+    """The turn for the store at that real path; to be entered."""
+    cdef Turn turn
+    with _turns_lock:
+        turn = _turns.get(path)
+        if turn is None:
+            turn = _turns[path] = Turn(path)
+        turn._users += 1
+        return turn
+
+
 @contextmanager
 def alone_with(path):
     """Hold the store at ``path``, so that nobody opens it. Raises InvalidArgumentError if somebody has it open."""
-    with _cores_lock:
-        ours = any(known == path for known, _ in _cores)
-    if ours:
+    if (path, True) in _cores or (path, False) in _cores:
         raise InvalidArgumentError(f"{path} is open in this process; close it, then repair it")
     with Gate(path):
         lock = os.path.join(path, "LOCK")
@@ -151,13 +243,39 @@ def alone_with(path):
             os.close(lifetime)
 
 
+def require_closable(Core core):
+    """Raise InvalidArgumentError where this thread is inside a call to the store, whose end it would wait for."""
+    turn = _turns.get(core.path)
+    if turn is not None:
+        turn.require_not_mine()
+    core.require_outside()
+
+
 def close_core(Core core):
-    """Let go of one handle; with the last one the store is flushed and closed."""
-    with _cores_lock:
+    """Let go of one handle; with the last one the store is flushed and closed.
+
+    What comes between, an interrupt or a failure to flush, is raised when the store is closed.
+    """
+    cdef Turn turn
+    interrupts = []
+    turn = patiently(functools.partial(_turn_at, core.path), interrupts)
+    patiently(turn.take, interrupts)
+    try:
         core.handles -= 1
         if core.handles == 0 and _cores.get((core.path, core.readonly)) is core:
-            del _cores[(core.path, core.readonly)]
-            _close(core)
+            try:
+                _close(core, interrupts)
+            finally:
+                del _cores[(core.path, core.readonly)]
+    except Exception as error:
+        if interrupts:
+            raise interrupts[0] from error
+        raise
+    finally:
+        turn.let_go()
+        turn.leave()
+    if interrupts:
+        raise interrupts[0]
 
 
 def _opened(path, make_parameters, readonly):
@@ -385,30 +503,50 @@ def _opened_readonly(path, again):
     return Core(path, parameters, ReadonlyIndex(path, packs), packs, None, True, None)
 
 
-def _close(Core core):
-    core.stop_flusher()
-    core.end_snapshot()
-    if core.readonly:
-        core.index.close()
-        return
-    with Gate(core.path):
-        try:
-            last = locked(core._lifetime)
-            # Who has written nothing has nothing to flush, and need not wait for writers.
-            if last or core.index.written:
-                core.writer.trim()
-                core.flush_now()
-            if last:
-                core.index.sync()
-                if core.writer.pack is not None:
-                    core.state.tail = core.writer.pack.number, core.writer.tail
-                core.index.close()
-                core.state.mark(True, this_boot(core.path), changed_at(index_file(core.path)))
-        finally:
-            core.index.close()
-            # Unlocked by hand: a forked child may hold a copy of the descriptor.
-            fcntl.flock(core._lifetime, fcntl.LOCK_UN)
-            release_lifetime(core)
+def _close(Core core, interrupts):
+    try:
+        core.stop_flusher()
+        core.end_snapshot()
+        if not core.readonly:
+            with Gate(core.path):
+                try:
+                    _flush_all(core, interrupts)
+                finally:
+                    # Before the gate opens: whoever comes next finds the store clean, and must find nobody there.
+                    _let_go(core, interrupts)
+    except OSError as error:
+        raise _typed(error, f"closing the store in {core.path}") from error
+    finally:
+        _let_go(core, interrupts)  # where it did not come to that
+
+
+def _flush_all(Core core, interrupts):
+    """Put on disk what this process wrote and, where it is the last one, say that the store is clean."""
+    last = locked(core._lifetime)
+    # Who has written nothing has nothing to flush, and need not wait for writers.
+    if last or core.index.written:
+        flushed = core.writer.tail
+        # A commit that is under way ends before it, and none begins after it.
+        core.flush_now()
+        core.writer.end()
+        if core.writer.tail != flushed and core.writer.pack is not None:
+            # There is more: data of puts that come too late, which may not be a hole before what comes next.
+            core.packs.sync_one(core.writer.pack.number)
+    if last:
+        core.index.sync()
+        if core.writer.pack is not None:
+            core.state.tail = core.writer.pack.number, core.writer.tail
+        core.shut(interrupts)
+        core.state.mark(True, this_boot(core.path), changed_at(index_file(core.path)))
+
+
+def _let_go(Core core, interrupts):
+    """Close the index and let go of the store, whatever interrupts that; it may have been done."""
+    core.shut(interrupts)
+    if core._lifetime is not None:
+        # Unlocked by hand: a forked child may hold a copy of the descriptor.
+        fcntl.flock(core._lifetime, fcntl.LOCK_UN)
+        release_lifetime(core)
 
 
 # Rebuilding.
