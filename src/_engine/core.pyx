@@ -40,6 +40,7 @@ from .index cimport Index, row
 from . import reserve
 from .index import index_error
 from . import snapshots
+from .gate import locked
 from .heal import write_again
 from .naming import blake3_hash
 from .scan import record_at
@@ -389,12 +390,10 @@ cdef class Core:
             self._burn(predecessor, sequence, pack, offset, record.size, isinstance(error, lmdb.Error))
             txn.abort()
             raise
-        # The lock goes with the transaction, also where it fails. Whoever takes it next must not make of this
-        # commit what its caller is not told, so from here on it is in the index or it is none: see `catch_up`.
-        self.state.raise_to(STATE_BURNED, sequence)
         try:
             txn.commit()
         except BaseException:
+            # The lock went with the transaction. Whoever took it next has made nothing of this commit: see `catch_up`.
             self._burn(predecessor, sequence, pack, offset, record.size, True)
             raise
         # The lock is gone with the transaction: others may have committed more by now.
@@ -440,8 +439,8 @@ cdef class Core:
     cdef object catch_up(self, object txn):
         """Roll a commit forward whose writer died between the log and the index; a transaction to go on with.
 
-        One that is burned has failed, or its writer died in the moment when it was to be in the index, and is
-        not: then it is voided, by its writer or else here.
+        Where the writer lives, its commit has failed, or it would be in the index: it is voided, by the writer
+        itself or else here.
         """
         cdef uint64_t inflight = self.state.get(STATE_INFLIGHT)
         cdef uint64_t head
@@ -454,7 +453,8 @@ cdef class Core:
             payload = self.commit_payload(number, offset, inflight)
             if payload is None:
                 self.state.raise_to(STATE_BURNED, inflight)
-            elif inflight <= self.state.get(STATE_BURNED):
+            elif inflight <= self.state.get(STATE_BURNED) or self._has_writer(number):
+                self.state.raise_to(STATE_BURNED, inflight)
                 pack = self._to_write(number)
                 self._take_back(head, inflight, pack, offset, RECORD_HEADER + aligned(len(payload)))
             else:
@@ -468,6 +468,14 @@ cdef class Core:
         self.state.set(STATE_SEQUENCE, head)
         self.state.set(STATE_INFLIGHT, 0)
         return txn
+
+    def _has_writer(self, uint32_t number):
+        """Whether the process that appends to the pack of that number is alive, or a child of it that has it open."""
+        cdef Pack pack = self._to_write(number)
+        try:
+            return not locked(pack.fd)
+        except OSError as error:
+            raise StorageIOError.of(error, f"locking {pack.path}") from error
 
     def _to_write(self, uint32_t number):
         """The pack of that number, to write what is not appended."""

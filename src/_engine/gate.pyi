@@ -1,3 +1,4 @@
+from types import TracebackType
 from typing import Self
 
 class Gate:
@@ -5,10 +6,12 @@ class Gate:
 
     def __init__(self, path: str) -> None: ...
     def __enter__(self) -> Self: ...
-    def __exit__(self, *exc_info: object) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 def locked(fd: int) -> bool:
-    """Whether nobody else has the store open: then the lock of its file LOCK, ``fd``, is ours alone."""
+    """Whether nobody else has the file ``fd`` locked; now it is, for us alone."""
 
 def in_use(path: str) -> bool:
     """Whether some process has the store at ``path`` open to write. The gate is held."""

@@ -48,7 +48,7 @@ cdef class Gate:
             raise
         return self
 
-    def __exit__(self, *exc_info):
+    def __exit__(self, kind, error, trace):
         self._let_go()
 
     cdef int _let_go(self) except -1:
@@ -75,7 +75,10 @@ cdef int take(int fd, int operation) except -1:
 
 
 def locked(int fd):
-    """Whether nobody else has the store open: then the lock of its file LOCK, ``fd``, is ours alone."""
+    """Whether nobody else has the file ``fd`` locked; now it is, for us alone.
+
+    Of the file LOCK it says that nobody else has the store open, of a pack that nobody appends to it.
+    """
     try:
         take(fd, LOCK_EX | LOCK_NB)
     except BlockingIOError:

@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,13 @@ import pytest
 from harness.alone import alone
 from harness.described import SIZES, described, name_of
 from harness.faults import FAIL, Faults
+from harness.gathered import WAIT, Gathered, Put, wait_for, waiting
 from harness.index_rows import check_store
 
 import trove
 from trove._engine import core as core_module
-from trove.driver.options import Conditions
 from trove.drivers.engine import EngineDriver
 from trove.errors import PreconditionFailedError, StorageIOError, TroveError
-
-WAIT = 30  # seconds that nothing here needs
-
 
 @pytest.fixture
 def driver(tmp_path: Path) -> Any:
@@ -42,75 +38,6 @@ def opened(folder: Path, **options: str) -> EngineDriver:
 
 def keys(driver: trove.Driver) -> set[str]:
     return {info.key for info in driver.list("b")}
-
-
-class Put(threading.Thread):
-    """A put in a thread of its own, and what it was told."""
-
-    def __init__(self, driver: trove.Driver, key: str, data: Any = b"data", **options: Any) -> None:
-        super().__init__()
-        self.driver, self.key, self.data, self.options = driver, key, data, options
-        self.error: BaseException | None = None
-        self.info: trove.ObjectInfo | None = None
-
-    def run(self) -> None:
-        try:
-            self.info = self.driver.put("b", self.key, self.data, **self.options)
-        except BaseException as error:
-            self.error = error
-
-
-class Gathered:
-    """A group that is committed together: it waits while a first commit is held up, inside of it.
-
-    The check of a condition is Python, and runs in the thread of whoever leads.
-    """
-
-    def __init__(self, driver: EngineDriver, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.driver = driver
-        self.entered, self.go = threading.Event(), threading.Event()
-        self.checked: dict[str, Callable[[], None]] = {}
-        real = Conditions.check
-
-        def check(conditions: Conditions, bucket: str, key: str, etag: str | None) -> None:
-            if key == "first":
-                self.entered.set()
-                assert self.go.wait(WAIT)
-            elif key in self.checked:
-                self.checked[key]()
-            real(conditions, bucket, key, etag)
-
-        monkeypatch.setattr(Conditions, "check", check)
-        self.first = Put(driver, "first", if_none_match="*")
-        self.first.start()
-        assert self.entered.wait(WAIT)
-
-    def join(self, puts: list[Put]) -> None:
-        """Let ``puts`` queue up, in that order, and the first commit end; then all that they wait for."""
-        for put in puts:
-            self.queue(put)
-        self.go.set()
-        for put in [self.first, *puts]:
-            put.join(WAIT)
-            assert not put.is_alive()
-
-    def queue(self, put: Put) -> None:
-        before = waiting(self.driver)
-        put.start()
-        wait_for(lambda: waiting(self.driver) > before)
-
-
-def waiting(driver: EngineDriver) -> int:
-    return driver.opened().waiting
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Until ``condition()`` holds, which another thread of this process is about to bring about."""
-    for _ in range(10_000_000):
-        if condition():
-            return
-        os.sched_yield()
-    raise AssertionError("it did not come to that")
 
 
 # Groups.
