@@ -41,6 +41,13 @@ class Packs:
 class PackWriter:
     """Appends to this process's own pack."""
 
+    @property
+    def tail(self) -> int:
+        """Where the next record goes, in bytes."""
+
+    def end(self) -> None:
+        """Append nothing any more: later appends raise DriverClosedError."""
+
     def trim(self) -> None:
         """Give back the space ahead of the tail."""
 

@@ -8,6 +8,7 @@ file makes commits necessary that are gone.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -25,6 +26,7 @@ from .store import private
 KEPT = 2
 _NAME = re.compile(r"[0-9]{20}\.mdb")
 _BLOCK = 1 << 20
+_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # of something that this process or the system lacks
 
 
 def found(store: str) -> list[Path]:
@@ -39,10 +41,12 @@ def found(store: str) -> list[Path]:
 
 
 def whole(path: Path) -> bool:
-    """Whether a snapshot is what was written."""
+    """Whether a snapshot is what was written. Raises OSError where that can't be looked at just now."""
     try:
         return checksum(path) == path.with_suffix(".xxh3").read_text().strip()
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _SHORT:
+            raise
         return False
 
 

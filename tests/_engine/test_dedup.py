@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import random
@@ -14,10 +15,12 @@ import lmdb
 import pytest
 import xxhash
 from harness.alone import alone, together
+from harness.faults import FAIL, Faults
 from harness.index_rows import CHUNK, check_counts, check_store, rows_of, seed_of
 
+from trove._engine import core as core_module
 from trove.drivers.engine import EngineDriver
-from trove.errors import ChecksumMismatchError, CorruptStoreError
+from trove.errors import ChecksumMismatchError, CorruptStoreError, InvalidArgumentError, StorageIOError
 
 SIZE = 3_000_000
 
@@ -150,6 +153,19 @@ def give_another_id(store: Path, old: bytes, new: bytes) -> None:
     env.close()
 
 
+def use_up_the_salts(store: Path, new: bytes, count: int) -> None:
+    """As if ``count`` contents had the id that ``new`` will have: it has been given to one already."""
+    digest = xxhash.xxh3_128_digest(new)
+    env = lmdb.open(str(store / "index"), max_dbs=16, lib_version=1, map_size=1 << 20)
+    with env.begin(write=True) as txn:
+        chunks = env.open_db(b"chunks", txn, create=False)
+        body = (txn.get(digest + b"\0", db=chunks) or b"")[8:]
+        for salt in range(1, count):
+            key = digest + bytes([salt])
+            txn.put(key, sealed(key, body), db=chunks)
+    env.close()
+
+
 def sealed(key: bytes, body: bytes) -> bytes:
     return struct.pack("<Q", xxhash.xxh3_64_intdigest(body, seed_of(key))) + body
 
@@ -178,6 +194,63 @@ def test_other_bytes_with_the_id_of_stored_ones_are_stored_beside_them(
     rows = rows_of(tmp_path / "store", tmp_path / "scratch")
     check_counts(rows)
     assert len(rows["chunks"]) == len({CHUNK.unpack(body)[2] for body in rows["chunks"].values()})
+
+
+@pytest.mark.parametrize("salts", [255, 256])
+def test_there_are_256_contents_of_one_id_at_most(tmp_path: Path, salts: int) -> None:
+    old, new = noise("old", 20_000), noise("new", 20_000)
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        driver.put("b", "old", old)
+    give_another_id(tmp_path / "store", old, new)
+    use_up_the_salts(tmp_path / "store", new, salts)
+    with opened(tmp_path, verify="never") as driver:
+        before = driver.stats().sequence
+        if salts == 255:
+            driver.put("b", "new", new)
+            assert driver.get("b", "new").read() == new
+        else:
+            with pytest.raises(InvalidArgumentError, match=r"256 other contents .*blake3"):
+                driver.put("b", "new", new)
+            assert driver.stats().sequence == before
+        assert driver.get("b", "old").read() == old
+        driver.put("b", "another", noise("another"))
+        assert driver.get("b", "another").read() == noise("another")
+
+
+@alone()
+def test_a_lost_chunk_is_missed_though_it_shares_its_id_with_another(
+    tmp_path: Path, fault_library: Path
+) -> None:
+    """A flush of it fails, and what the next one would need is gone then: no success is built on that."""
+    old, new = noise("old", 20_000), noise("new", 20_000)
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        driver.put("b", "old", old)
+    give_another_id(tmp_path / "store", old, new)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(core_module, "FLUSH_SECONDS", 1000.0)  # by nobody but this test
+        driver = opened(tmp_path, verify="never")
+        driver.put("b", "new", new)
+        faults = Faults(tmp_path / "store")
+        faults.arm("fdatasync", FAIL, error=errno.EIO)
+        with pytest.raises(StorageIOError, match="Input/output"):
+            driver.opened().flush_now()
+        faults.disarm()
+        damaged = 0
+        for pack in (tmp_path / "store").glob("packs/*"):
+            at = pack.read_bytes().find(new)
+            if at >= 0:
+                with open(pack, "r+b") as file:
+                    file.seek(at)
+                    file.write(bytes(len(new)))
+                damaged += 1
+        assert damaged == 1
+        for _ in range(2):
+            with pytest.raises(StorageIOError, match="gone since then"):
+                driver.opened().flush_now()
+        with pytest.raises(StorageIOError, match="gone since then"):
+            driver.close()
 
 
 @pytest.mark.parametrize("form", ["bytes", "stream"])

@@ -1,4 +1,4 @@
-"""Commits that fail half way: in the log and not in the index, or one of a group. What raised stays absent."""
+"""Commits that fail half way, in the log and not in the index, or in a group. What raised stays absent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def keys(driver: trove.Driver) -> list[str]:
 
 
 def found_later(folder: Path) -> list[str]:
-    """The keys in the store when it is opened again; the same ones must be there when its index is made anew."""
+    """The keys in the store when it is opened again; they must be the same when its index is made anew."""
     found = found_by_state(folder)
     check_store(folder / "store", folder / "scratch")
     return found
@@ -71,7 +71,12 @@ def test_a_commit_that_fails_in_the_index_is_none_whoever_comes_next(
     with opened(tmp_path, durability=durability) as driver, Neighbour(f"trove://{tmp_path}/store") as other:
         driver.create_bucket("b")
         before = driver.stats().sequence
-        failing.commit = lambda: (setattr(failing, "begin_write", refuse), refuse())[1]
+
+        def refuse_all() -> None:
+            failing.begin_write = refuse
+            refuse()
+
+        failing.commit = refuse_all
         with pytest.raises(StorageIOError, match="as the test wants it"):
             driver.put("b", "raised", b"x")
         failing.commit = failing.begin_write = None

@@ -23,6 +23,7 @@ from trove._engine import core as core_module
 from trove.drivers.engine import EngineDriver
 from trove.errors import PreconditionFailedError, StorageIOError, TroveError
 
+
 @pytest.fixture
 def driver(tmp_path: Path) -> Any:
     with opened(tmp_path) as driver:

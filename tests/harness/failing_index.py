@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lmdb
-import pytest
+
+if TYPE_CHECKING:
+    import pytest
 
 Step = Callable[[], None]
 
 
 class FailingIndex:
-    """Every environment that LMDB opens from now on: what ``commit`` and ``begin_write`` do comes before theirs.
+    """Every environment that LMDB opens from now on: ``commit`` and ``begin_write`` come before its own.
 
     What the first one raises is what LMDB gives when it can't commit: nothing of the transaction is left.
     """
@@ -22,7 +24,11 @@ class FailingIndex:
         self.begin_write: Step | None = None
         self.after_abort: Step | None = None  # of a transaction that could not be committed
         real = lmdb.open
-        monkeypatch.setattr(lmdb, "open", lambda *args, **options: Environment(real(*args, **options), self))
+
+        def opened(*args: Any, **options: Any) -> Environment:
+            return Environment(real(*args, **options), self)
+
+        monkeypatch.setattr(lmdb, "open", opened)
 
 
 class Environment:

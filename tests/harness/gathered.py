@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 import trove
 from trove.driver.options import Conditions
 from trove.drivers.engine import EngineDriver
+
+if TYPE_CHECKING:
+    import pytest
 
 WAIT = 30  # seconds that nothing here needs
 
