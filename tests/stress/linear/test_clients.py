@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,11 +100,33 @@ class Careless(EngineDriver):
 
 
 class Piecemeal(EngineDriver):
-    """Makes the changes of a batch one after the other."""
+    """Makes the changes of a batch one after the other, and others get a look in between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listed = threading.Event()
+
+    def list(self, *arguments: Any, **options: Any) -> trove.ObjectIterator:
+        try:
+            return super().list(*arguments, **options)
+        finally:
+            self.listed.set()
 
     @contextmanager
-    def batch(self) -> Iterator[EngineDriver]:  # type: ignore[override]
+    def batch(self) -> Iterator[Any]:  # type: ignore[override]
         yield self
+
+    def delete(self, bucket: str, key: str, **options: Any) -> None:
+        self._wait()
+        super().delete(bucket, key, **options)
+
+    def put(self, bucket: str, key: str, data: Any, **options: Any) -> trove.ObjectInfo:
+        self._wait()
+        return super().put(bucket, key, data, **options)
+
+    def _wait(self) -> None:
+        self.listed.clear()
+        self.listed.wait(0.02)
 
 
 @pytest.mark.parametrize("faulty", [Forgetful, Careless, Piecemeal])
