@@ -1,24 +1,17 @@
 /* Preloaded into a process that uses a store: counts its calls that change files below one folder, and at
  * a chosen one kills the process or makes the call fail. Python arms it through ctypes. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/types.h>
-#include <unistd.h>
+
+#include "interposed.h"
 
 enum call { PWRITE, WRITE, FDATASYNC, FSYNC, MSYNC, FTRUNCATE, FALLOCATE, OPEN, RENAME, MKDIR, UNLINK, UNLOCK, CALLS };
 enum mode { OFF, KILL_BEFORE, KILL_AFTER, KILL_HALF, FAIL, SHORT, STOP_AFTER };
 
-static char root[4096];
 static char part[256];
 static atomic_long counts[CALLS];
 static atomic_long seen;
@@ -52,23 +45,12 @@ void fault_arm(unsigned calls, const char *path_part, int mode, int error, long 
     armed_mode = mode;
 }
 
-static int below(const char *path)
-{
-    size_t length = strlen(root);
-    return length && !strncmp(path, root, length) && strstr(path + length, part);
-}
+static int below(const char *path) { return is_below_root(path) && strstr(path + strlen(root), part); }
 
 static int of_fd(int fd)
 {
-    char link[64], path[4096];
-    int saved = errno;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, path, sizeof path - 1);
-    errno = saved;
-    if (n < 0)
-        return 0;
-    path[n] = 0;
-    return below(path);
+    char path[4096];
+    return path_of(fd, path) && below(path);
 }
 
 static void die(void)
@@ -129,11 +111,6 @@ static int fate(enum call call)
         die();
     return armed_mode;
 }
-
-#define REAL(result, name, ...) \
-    static result (*real_##name)(__VA_ARGS__); \
-    if (!real_##name) \
-        real_##name = (result (*)(__VA_ARGS__))dlsym(RTLD_NEXT, #name);
 
 #define INT_CALL(call, name, args, on_call) \
     int met = (on_call) ? fate(call) : OFF; \
@@ -206,16 +183,8 @@ int posix_fallocate(int fd, off_t offset, off_t length)
 }
 int posix_fallocate64(int fd, off_t offset, off_t length) { return posix_fallocate(fd, offset, length); }
 
-static int with_mode(int flags, va_list arguments)
-{
-    return flags & (O_CREAT | O_TMPFILE) ? va_arg(arguments, int) : 0;
-}
-
 #define OPENING(name, args, first) \
-    va_list arguments; \
-    va_start(arguments, flags); \
-    int mode = with_mode(flags, arguments); \
-    va_end(arguments); \
+    OPENING_MODE(flags, mode) \
     INT_CALL(OPEN, name, args, first)
 
 int open(const char *path, int flags, ...)

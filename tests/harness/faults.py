@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+
+from . import preload
 
 HERE = Path(__file__).parent
 CALLS = (
@@ -22,21 +23,8 @@ OFF, KILL_BEFORE, KILL_AFTER, KILL_HALF, FAIL, SHORT, STOP_AFTER = range(7)
 
 
 def build(folder: Path) -> Path:
-    """The library, compiled into ``folder``; it needs the C compiler that the engine needed."""
-    library = folder / "faults.so"
-    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or "cc"
-    command = [
-        *compiler.split(),
-        "-shared",
-        "-fPIC",
-        "-O1",
-        "-o",
-        str(library),
-        str(HERE / "faults.c"),
-        "-ldl",
-    ]
-    subprocess.run(command, check=True, timeout=60)
-    return library
+    """The library, compiled into ``folder``."""
+    return preload.build(HERE / "faults.c", folder)
 
 
 def run(

@@ -1,0 +1,58 @@
+"""Searches for states that are wrong, in processes that have the recorder preloaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from .states import Report, Search
+
+TESTS = Path(__file__).parents[2]
+
+
+class Searching:
+    """A search that is under way."""
+
+    def __init__(self, library: Path, search: Search) -> None:
+        self.search = search
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", f"{__package__}.states", json.dumps(asdict(search))],
+            env={**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": str(TESTS)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def report(self) -> Report:
+        """Wait for what it finds. Raises AssertionError when it can't go on itself."""
+        stdout, stderr = self._process.communicate()
+        assert self._process.returncode == 0, f"{self.search}:\n{stderr}"
+        report = Report(**json.loads(stdout))
+        if report.failures:
+            report.failures = {number: wrong + stderr[-2000:] for number, wrong in report.failures.items()}
+        return report
+
+
+def searched(library: Path, searches: Iterable[Search], at_once: int = 2) -> Iterator[tuple[Search, Report]]:
+    """The reports of ``searches``, so many of them at once."""
+    running: list[Searching] = []
+    for search in searches:
+        running.append(Searching(library, search))
+        if len(running) == at_once:
+            first = running.pop(0)
+            yield first.search, first.report()
+    for rest in running:
+        yield rest.search, rest.report()
+
+
+def in_words(report: Report) -> str:
+    """The failures, and how to see each again."""
+    return "\n".join(
+        f"PYTHONPATH=tests {Path(sys.executable).name} -m {__package__} {number}\n{wrong}\n"
+        for number, wrong in report.failures.items()
+    )
