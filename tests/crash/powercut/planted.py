@@ -42,6 +42,7 @@ def is_flush(event: Event, kind: Kind, end: str) -> bool:
 PLANTED: dict[str, Callable[[list[Event]], list[Event]]] = {
     "pack": without_flush((".pack",)),
     "folder of packs": without_flush(("/packs",)),
-    "index": without_flush(("/data.mdb",)),
+    "index": without_flush(("/index/data.mdb",)),
+    "snapshot": without_flush(("/new/data.mdb",)),
     "index after clean": index_last,
 }

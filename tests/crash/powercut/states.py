@@ -45,7 +45,7 @@ class Search:
             return [Cut.of(self.only)]
         cuts = some_cuts(self.workload, self.run, recording.events, self.states)
         if self.last:
-            moments = boundaries(recording.events)[-8:]
+            moments = boundaries(recording.events)[-2:]
             rng = random.Random(f"{self}")
             cuts = [replace(cut, moment=rng.choice(moments)) for cut in cuts]
         return sorted(set(cuts))
@@ -142,6 +142,7 @@ def main() -> None:
     search = Search(**json.loads(sys.argv[1]))
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="trove-power-cuts-", dir=memory) as place:
+        tempfile.tempdir = place  # for ``verify``, too
         report = searched(search, Path(place))
     print(json.dumps(asdict(report)))
 

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -211,8 +212,16 @@ def relaxed(stage: Stage) -> None:
 
 def regularly(stage: Stage) -> None:
     """Relaxed, with the flush that comes by itself."""
-    core.FLUSH_SECONDS = 0.02
-    one(stage, full=False)
+    core.FLUSH_SECONDS = 0.01
+    writer = stage.writer("one", full=False)
+    state = writer.open(stage.store).opened().state
+    writer.make_bucket()
+    for _ in range(6):
+        writer.any(writer.random.randrange(8))
+        if writer.random.random() < 0.5:
+            while state.unflushed():
+                time.sleep(0.001)  # between two looks: nothing tells of a flush
+    writer.close()
 
 
 def group(stage: Stage) -> None:
