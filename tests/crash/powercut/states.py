@@ -20,8 +20,9 @@ from typing import TextIO
 
 from . import forked
 from .cuts import VARIATIONS, Checker, Cut, boundaries, some_cuts
-from .planted import PLANTED
+from .planted import PLANTED, is_flush
 from .recording import Recording, load, record
+from .trace import Kind
 
 LARGEST = 256 << 20  # bytes that a file may have: a store run wild must not fill the disk
 
@@ -36,7 +37,7 @@ class Search:
     again_every: int = 10
     again: int = 5
     planted: str = ""
-    last: bool = False  # at the end of the recording only
+    clean: bool = False  # only from the moment on when the state says so for the last time
     only: int = 0  # the number of the one state that is checked
     kept: str = ""  # where the recording is when it is kept
 
@@ -44,8 +45,10 @@ class Search:
         if self.only:
             return [Cut.of(self.only)]
         cuts = some_cuts(self.workload, self.run, recording.events, self.states)
-        if self.last:
-            moments = boundaries(recording.events)[-2:]
+        if self.clean:
+            flushes = [is_flush(event, Kind.FLUSHED, "/state") for event in recording.events]
+            last = len(flushes) - flushes[::-1].index(True)
+            moments = [moment for moment in boundaries(recording.events) if moment >= last]
             rng = random.Random(f"{self}")
             cuts = [replace(cut, moment=rng.choice(moments)) for cut in cuts]
         return sorted(set(cuts))

@@ -18,7 +18,7 @@ def failures(library: Path, search: Search) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("planted", "workload", "last"),
+    ("planted", "workload", "clean"),
     [
         ("pack", "full", False),
         ("folder of packs", "from_nothing", False),
@@ -26,7 +26,7 @@ def failures(library: Path, search: Search) -> list[str]:
         ("index after clean", "full", True),
     ],
 )
-def test_the_check_finds(recorder_library: Path, planted: str, workload: str, last: bool) -> None:
+def test_the_check_finds(recorder_library: Path, planted: str, workload: str, clean: bool) -> None:
     assert planted in PLANTED
-    search = Search(workload, states=STATES, planted=planted, last=last, again_every=STATES)
+    search = Search(workload, states=STATES, planted=planted, clean=clean, again_every=STATES)
     assert failures(recorder_library, search)
