@@ -314,11 +314,16 @@ def failing(stage: Stage) -> None:
     writer.close()
 
 
+def failing_anew(stage: Stage) -> None:
+    """The same in a store that is made."""
+    failing(stage)
+
+
 WORKLOADS: dict[str, Callable[[Stage], None]] = {
     work.__name__: work
-    for work in (full, relaxed, group, processes, reopened, from_nothing, streams, failing, regularly)
+    for work in (full, relaxed, group, processes, reopened, from_nothing, streams, failing, regularly, failing_anew)
 }
-NEW = ("from_nothing",)  # those that make the store
+NEW = ("from_nothing", "failing_anew")  # those that make the store
 
 
 def play(name: str, recorder: Recorder, store: Path, seed: int) -> None:
