@@ -55,5 +55,8 @@ class PackWriter:
         """Append no more to the present pack; the next append makes a new one."""
 
 def pack_header(number: int, store_id: bytes, parameters: bytes) -> bytes: ...
+def is_unmade(start: bytes) -> bool:
+    """Whether nothing is in a pack that begins with ``start``: its bytes up to one beyond the header."""
+
 def sync_folder(path: str) -> None:
     """Make the names in a folder durable."""

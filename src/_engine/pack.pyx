@@ -263,6 +263,14 @@ def pack_header(number, store_id, parameters):
     return head + xxh3_64_intdigest(head).to_bytes(8, "little")
 
 
+def is_unmade(start):
+    """Whether nothing is in a pack that begins with ``start``: its bytes up to one beyond the header.
+
+    It has no header yet: its maker died, or the power, which can leave the length of a file and take its bytes.
+    """
+    return len(start) < PACK_HEADER or start == bytes(PACK_HEADER)
+
+
 def sync_folder(path):
     """Make the names in a folder durable."""
     try:

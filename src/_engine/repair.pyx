@@ -42,7 +42,7 @@ from .amend import Amendment as new_amendment
 from .examine import examined_copy, head, opened_copy
 from .gate import Gate
 from .info import info_of_row
-from .pack import PACK_MAGIC, pack_header, sync_folder
+from .pack import PACK_MAGIC, is_unmade, pack_header, sync_folder
 from .quarantine import Quarantine
 from .recovery import BULK_BYTES, alone_with, changed_at, index_file, lay_out, replay_chain
 from .reports import Lost, Quarantined, RepairReport
@@ -134,7 +134,7 @@ class Repair:
             return None
 
     def _pack_heads(self):
-        """The first bytes of every pack: [(number, bytes)]."""
+        """The header of every pack, or what there is of it: [(number, bytes)]."""
         folder = os.path.join(self._path, "packs")
         if not os.path.isdir(folder):
             return []
@@ -143,7 +143,8 @@ class Repair:
         for number in packs.numbers():
             try:
                 with open(packs.path(number), "rb") as file:
-                    heads.append((number, file.read(PACK_HEADER)))
+                    found = file.read(PACK_HEADER + 1)
+                    heads.append((number, b"" if is_unmade(found) else found[:PACK_HEADER]))
             except OSError:
                 pass  # its content is missed later, by what refers to it
         return heads

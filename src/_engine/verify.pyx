@@ -26,7 +26,7 @@ from . import snapshots, store
 from .examine import examined_copy, head, list_of, opened_copy, problem_of, references_of
 from .index import TABLES
 from .naming import namer
-from .pack import pack_header
+from .pack import is_unmade, pack_header
 from .recovery import BULK_BYTES, replay_chain
 from .reports import Problem, VerifyReport
 from .scan import LAST
@@ -298,14 +298,13 @@ class Verification:
             path = self._packs.path(number)
             try:
                 with open(path, "rb") as file:
-                    found = file.read(PACK_HEADER)
+                    found = file.read(PACK_HEADER + 1)
                     sizes[number] = os.fstat(file.fileno()).st_size
             except OSError as error:
                 self._problem(f"the pack can't be read: {error.strerror}", file=pack_file(number))
                 continue
             wanted = pack_header(number, self._packs.store_id, self._packs.parameters)
-            # Shorter than a header: its maker died while making it, and nothing is in it.
-            if len(found) == PACK_HEADER and found != wanted:
+            if not is_unmade(found) and found[:PACK_HEADER] != wanted:
                 self._problem("the header of the pack is damaged", pack_file(number), 0, PACK_HEADER)
         return sizes
 

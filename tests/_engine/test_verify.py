@@ -85,6 +85,14 @@ def test_the_header_of_a_pack_is_checked(store: Damaged) -> None:
     ]
 
 
+@pytest.mark.parametrize("size", [0, 20, 64])
+def test_a_pack_whose_making_was_cut_short_is_no_damage(store: Damaged, size: int) -> None:
+    """Its name and its length were there before its header was."""
+    (store.path / "packs" / "0000000002.pack").write_bytes(bytes(size))
+    assert problems(store) == []
+
+
+
 def test_a_damaged_snapshot_is_found(store: Damaged) -> None:
     with store.open() as driver:
         path = Path(driver.snapshot().path)
