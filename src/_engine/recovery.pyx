@@ -582,7 +582,8 @@ def rebuilt(path, Packs packs, State state):
         raise
     state.reset(head)
     # Commits that the chain does not reach must not be reached by a later one that has their predecessor's number.
-    state.set(STATE_BURNED, max(head, highest))
+    # Nor must one be given a number of those that raised, of which the log may have nothing any more.
+    state.set(STATE_BURNED, max(head, highest, state.raised[1]))
     return Index(target)
 
 

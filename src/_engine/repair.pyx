@@ -260,7 +260,7 @@ class Repair:
         index = Index(os.path.join(scratch, "index"), bulk=BULK_BYTES)
         reached = replay_chain(index, log, 0)
         better, saved = self._best(log, reached, trusted, scratch)
-        last = max(log.highest, saved, acknowledged, state.get(STATE_BURNED) if trusted else 0)
+        last = max(log.highest, saved, acknowledged, state.raised[1], state.get(STATE_BURNED) if trusted else 0)
         broken = log.highest > reached or saved > reached or acknowledged > reached
         holes = all_holes(log) if broken else holes_in_use(log, better or index)
         for number, start, end in holes:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from harness.alone import alone
+from harness.faults import FAIL, Faults
 from harness.index_rows import check_store
 from harness.killed_writer import contents
 
 import trove
-from trove.errors import ChecksumMismatchError
+from trove.errors import ChecksumMismatchError, StorageIOError
 
 OBJECTS = {
     "chunked": random.Random(1).randbytes(100_000),
@@ -107,3 +110,27 @@ def test_a_pack_that_is_missing_is_no_power_cut(tmp_path: Path) -> None:
     (second / "packs" / "0000000001.pack").unlink()
     with pytest.raises(trove.TroveError):
         trove.open(f"trove://{second}").get("b", "shared")
+
+
+@alone()
+def test_the_number_of_a_write_that_raised_is_not_given_again_after_a_power_cut(
+    tmp_path: Path, fault_library: Path
+) -> None:
+    """Whoever had it would be taken for the one that raised, after the next power cut."""
+    folder, first, second = (tmp_path / name for name in ("store", "first", "second"))
+    drv = trove.open(f"trove://{folder}")
+    drv.create_bucket("b")
+    faults = Faults(folder)
+    faults.arm("fdatasync", FAIL, error=errno.EIO, path=".pack")
+    with pytest.raises(StorageIOError):
+        drv.put("b", "failed", b"failed")
+    faults.disarm()
+    # A copy that is made while the store is open is what the power leaves of it.
+    shutil.copytree(folder, first)
+    again = trove.open(f"trove://{first}")
+    again.put("b", "after", b"after")
+    shutil.copytree(first, second)
+    for driver in (drv, again):
+        driver.close()
+    with trove.open(f"trove://{second}") as found:
+        assert contents(found) == {"after": b"after"}
