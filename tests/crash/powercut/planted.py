@@ -41,7 +41,11 @@ def is_flush(event: Event, kind: Kind, end: str) -> bool:
 
 PLANTED: dict[str, Callable[[list[Event]], list[Event]]] = {
     "pack": without_flush((".pack",)),
+    "one of two packs": without_flush(("2.pack",)),
     "folder of packs": without_flush(("/packs",)),
+    "folder of the store": without_flush(("/store",)),
+    "folder above the store": without_flush(("above",)),
+    "state": without_flush(("/state",)),
     "index": without_flush(("/index/data.mdb",)),
     "snapshot": without_flush(("/new/data.mdb",)),
     "index after clean": index_last,

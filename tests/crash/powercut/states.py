@@ -37,6 +37,7 @@ class Search:
     again_every: int = 10
     again: int = 5
     planted: str = ""
+    enough: int = 0  # failures, to look no further; 0 for all
     clean: bool = False  # only from the moment on when the state says so for the last time
     only: int = 0  # the number of the one state that is checked
     kept: str = ""  # where the recording is when it is kept
@@ -51,7 +52,10 @@ class Search:
             moments = [moment for moment in boundaries(recording.events) if moment >= last]
             rng = random.Random(f"{self}")
             cuts = [replace(cut, moment=rng.choice(moments)) for cut in cuts]
-        return sorted(set(cuts))
+        cuts = sorted(set(cuts))
+        if self.enough:
+            random.Random(repr(self)).shuffle(cuts)
+        return cuts
 
 
 @dataclass
@@ -113,9 +117,13 @@ def in_child(search: Search, recording: Recording, cuts: list[Cut], place: Path,
 
 def check(search: Search, checker: Checker, cuts: list[Cut], output: TextIO) -> None:
     """Write a line for each state before it is looked at, and one with what is wrong."""
+    failures = 0
     for at, first in enumerate(cuts):
         for cut, wrong in states_of(search, checker, first):
             output.write(json.dumps([at, cut.number, wrong]) + "\n")
+            failures += bool(wrong)
+            if search.enough and failures >= search.enough:
+                return
 
 
 def states_of(search: Search, checker: Checker, first: Cut) -> Iterator[tuple[Cut, str | None]]:
