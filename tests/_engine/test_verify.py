@@ -92,7 +92,6 @@ def test_a_pack_whose_making_was_cut_short_is_no_damage(store: Damaged, size: in
     assert problems(store) == []
 
 
-
 def test_a_damaged_snapshot_is_found(store: Damaged) -> None:
     with store.open() as driver:
         path = Path(driver.snapshot().path)

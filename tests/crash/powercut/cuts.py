@@ -1,10 +1,11 @@
-"""Cuts: the moments of a recording at which the power fails, what survives each, and whether that is right."""
+"""Cuts: moments of a recording at which the power fails, what survives each, and whether that is right."""
 
 from __future__ import annotations
 
 import contextlib
 import faulthandler
 import functools
+import logging
 import random
 import shutil
 import tempfile
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from trove._engine.state import this_boot
+from trove._engine.state import is_clean, this_boot
 from trove.drivers.engine import EngineDriver
 
 from .contents import contents, digest
@@ -36,7 +37,7 @@ Judge = Callable[[Contents], str]
 
 @dataclass(frozen=True, order=True)
 class Cut:
-    """One state. ``again`` is a moment within its recovery, at which the power fails once more; 0 for none."""
+    """One state. ``again`` is a moment in its recovery, at which the power fails once more; 0 for none."""
 
     workload: str
     run: int  # the seed of the workload
@@ -84,7 +85,9 @@ def boundaries(events: list[Event]) -> list[int]:
     for moment, event in enumerate(events):
         if event.kind is Kind.FLUSHING:
             found += [moment, moment + 1]
-        elif event.kind in (Kind.FLUSHED, Kind.FAILED) or (event.kind is Kind.MARK and "done" in event.mark["what"]):
+        elif event.kind in (Kind.FLUSHED, Kind.FAILED) or (
+            event.kind is Kind.MARK and "done" in event.mark["what"]
+        ):
             found.append(moment + 1)
     return sorted({*found, len(events)})
 
@@ -122,7 +125,10 @@ class Checker:
     @contextlib.contextmanager
     def recovered(self, moment: int, seed: str, variation: int) -> Iterator[Checker]:
         """For cuts within the recovery after a cut, which must be one that nothing is wrong after."""
-        with self._left(moment, seed, variation) as folder, tempfile.TemporaryDirectory(dir=self._scratch) as place:
+        with (
+            self._left(moment, seed, variation) as folder,
+            tempfile.TemporaryDirectory(dir=self._scratch) as place,
+        ):
             base, trace = Path(place, "base"), Path(place, "trace")
             shutil.copytree(folder, base)
             found: Contents = {}
@@ -177,11 +183,15 @@ def visited(store: Path, judge: Judge, marks: Marks | None = None) -> str:
 
 def opened_and_written(store: Path, judge: Judge, marks: Marks) -> str:
     check_other_boot(store)
+    clean = says_clean(store)
+    complaints = Complaints()
     writer = Writer(marks, AFTER, 0, full=True)
     with writer.open(store) as driver:
         marks.mark(what="opened")
         found = contents(driver)
         wrong = judge(found) or unsound(driver)
+        if clean and complaints.heard:
+            wrong = wrong or f"a store that says that it was closed cleanly: {complaints.heard}"
         if wrong:
             return wrong
         if writer.bucket not in found:
@@ -198,6 +208,25 @@ def opened_and_written(store: Path, judge: Judge, marks: Marks) -> str:
         if again != expected:
             return f"after it was opened, written to and closed: {again} and not {expected}"
         return unsound(driver)
+
+
+class Complaints(logging.Handler):
+    """What the engine says of the store from now on, which nobody else needs to hear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+        logger = logging.getLogger("trove")
+        logger.handlers, logger.propagate = [self], False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
+
+
+def says_clean(store: Path) -> bool:
+    """Whether the state says that all was on disk, the index too: then nothing may be wrong with it."""
+    state = store / "state"
+    return state.exists() and is_clean(state.read_bytes())
 
 
 def unsound(driver: EngineDriver) -> str:

@@ -28,7 +28,7 @@ class _Forking:
             try:
                 for number, output in enumerate(outputs, 1):
                     os.dup2(output, number)
-                sys.stdout = open(1, "w", closefd=False)
+                sys.stdout = os.fdopen(1, "w", closefd=False)
                 sys.argv = command[2:]
                 examine.main()
                 sys.stdout.flush()

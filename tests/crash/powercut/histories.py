@@ -92,7 +92,8 @@ class History:
             mine = {key: digest for key, digest in found.items() if owner(key) == name}
             possible[name] = beginnings(actor.base, writes[name], mine)
             if not possible[name]:
-                return f"what is there of {name} is at no moment of its history: {difference(actor, writes[name], mine)}"
+                differences = difference(actor, writes[name], mine)
+                return f"what is there of {name} is at no moment of its history: {differences}"
             # What was acknowledged with full durability, or flushed since.
             before = moment if actor.full else durable
             counts[name] = sum(w.done < before for w in writes[name])
@@ -142,9 +143,7 @@ def beginnings(base: Contents, writes: list[Write], found: Contents) -> list[int
     return numbers
 
 
-def agreement(
-    writes: dict[str, list[Write]], possible: dict[str, list[int]], least: dict[str, int]
-) -> str:
+def agreement(writes: dict[str, list[Write]], possible: dict[str, list[int]], least: dict[str, int]) -> str:
     """Whether the actors' beginnings can be one of the store's, and hold at least so many writes each.
 
     The smallest numbers that can be are looked for: a write that is there asks for those before it, of all

@@ -16,7 +16,9 @@ def without_flush(ends: tuple[str, ...]) -> Callable[[list[Event]], list[Event]]
 
     def plant(events: list[Event]) -> list[Event]:
         return [
-            replace(event, kind=Kind.FAILED) if event.kind is Kind.FLUSHED and event.path.endswith(ends) else event
+            replace(event, kind=Kind.FAILED)
+            if event.kind is Kind.FLUSHED and event.path.endswith(ends)
+            else event
             for event in events
         ]
 

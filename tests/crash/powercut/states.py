@@ -127,7 +127,7 @@ def check(search: Search, checker: Checker, cuts: list[Cut], output: TextIO) -> 
 
 
 def states_of(search: Search, checker: Checker, first: Cut) -> Iterator[tuple[Cut, str | None]]:
-    """The state after a cut and, of some, those after another one in its recovery: announced, then checked."""
+    """The state after a cut and, of some, those after another in its recovery: announced, then checked."""
     seed = f"{first.workload} {first.run}"
     if not first.again:
         yield first, None

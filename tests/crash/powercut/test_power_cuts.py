@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from crash.powercut.searching import in_words, searched
 from crash.powercut.states import Search
 from crash.powercut.workloads import WORKLOADS

@@ -1,4 +1,4 @@
-"""A real file system, ext4 on a loop device: what has reached its image, mounted, is what a power cut leaves."""
+"""A real ext4 on a loop device: what has reached its image, mounted, is what a power cut leaves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import trove
 from trove.drivers.engine import EngineDriver
 
 SIZE = 64 << 20
-CUTS = 6
+CUTS = 4
 WRITES = 5  # between two cuts
 COPIES = 20  # that may be torn by what the file system writes meanwhile
 

@@ -172,7 +172,14 @@ class Writer:
 
     def any(self, count: int) -> None:
         """So many writes, and now and then a flush or a snapshot."""
-        kinds = [self.put] * 6 + [self.put_stream, self.delete, self.delete, self.copy, self.batch, self.refused]
+        kinds = [self.put] * 6 + [
+            self.put_stream,
+            self.delete,
+            self.delete,
+            self.copy,
+            self.batch,
+            self.refused,
+        ]
         for _ in range(count):
             self.random.choice(kinds)()
             if self.random.random() < 0.06:
@@ -321,7 +328,18 @@ def failing_anew(stage: Stage) -> None:
 
 WORKLOADS: dict[str, Callable[[Stage], None]] = {
     work.__name__: work
-    for work in (full, relaxed, group, processes, reopened, from_nothing, streams, failing, regularly, failing_anew)
+    for work in (
+        full,
+        relaxed,
+        group,
+        processes,
+        reopened,
+        from_nothing,
+        streams,
+        failing,
+        regularly,
+        failing_anew,
+    )
 }
 NEW = ("from_nothing", "failing_anew")  # those that make the store
 
