@@ -568,6 +568,8 @@ def rebuilt(path, Packs packs, State state):
         packs.sync(state.failed)
         index.sync()
         index.close()
+        # Or a power cut could leave the folder and not the index, of a store that was closed cleanly since.
+        sync_folder(fresh)
         shutil.rmtree(target, ignore_errors=True)
         os.rename(fresh, target)
         sync_folder(path)

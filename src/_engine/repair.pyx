@@ -425,6 +425,7 @@ class Repair:
         target = os.path.join(self._path, "index")
         index.sync()
         index.close()
+        sync_folder(index.folder)
         shutil.rmtree(target, ignore_errors=True)
         os.rename(index.folder, target)
         sync_folder(self._path)
