@@ -40,12 +40,10 @@ cdef class Core:
     cdef bint _leading                # some thread is committing
     cdef list _queue                  # changes that came meanwhile
     cdef object _lifetime             # the descriptor whose lock says that the store is open
-    cdef object _flusher
+    cdef readonly object background   # the threads that flush and take snapshots
     cdef bint _reserved               # space for deletes on a full disk is set aside
-    cdef object _wake
     cdef uint64_t _unsaved_changes    # since the last snapshot, as far as this process knows
     cdef uint64_t _unsaved_bytes
-    cdef object _snapshotter
     cdef object __weakref__
     cdef bytes name(self, const uint8_t *data, Py_ssize_t length)
     cdef object submit(self, Change change)

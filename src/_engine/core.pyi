@@ -1,17 +1,12 @@
 from typing import Any, Literal, overload
 
+from .background import Background
 from .index import Index
 from .pack import Packs, PackWriter
 from .reports import Snapshot
 from .state import State
 from .store import Parameters
 
-FLUSH_SECONDS: float
-"""How long relaxed writes stay unflushed, about."""
-
-SNAPSHOT_CHANGES: int
-SNAPSHOT_BYTES: int
-SNAPSHOT_SHARE: int
 SNAPSHOT_ROOM: int
 
 class Core:
@@ -45,8 +40,8 @@ class Core:
     def snapshot(self, wait: bool = True) -> Snapshot | None:
         """Take a snapshot of the index; ``None`` if another one is being taken and ``wait`` is False."""
 
-    def end_snapshot(self) -> None:
-        """Wait for the snapshot that is being taken in the background."""
+    @property
+    def background(self) -> Background: ...
 
 def head_of(index: Index, txn: Any) -> int:
     """The sequence of the last commit that the index has, in an open transaction of it."""

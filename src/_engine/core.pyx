@@ -17,8 +17,6 @@ flush.
 import _thread
 import copy
 import os
-import threading
-import weakref
 
 import lmdb
 from libc.errno cimport EINTR, errno
@@ -37,9 +35,10 @@ from .chunker cimport Chunker
 from .codec cimport CHUNK_ID, COMMIT, RECORD_HEADER, SETTLED, Encoder, hash128
 from .commit cimport Commit
 from .index cimport Index, row
-from . import reserve
+from . import background, reserve
 from .index import index_error
 from . import snapshots
+from .background import Background
 from .gate import locked
 from .heal import write_again
 from .naming import blake3_hash
@@ -58,14 +57,6 @@ cdef extern from "<pthread.h>" nogil:
     int pthread_atfork(void (*prepare)() noexcept nogil, void (*parent)() noexcept nogil, void (*child)() noexcept nogil)
 
 RESERVE_EVERY = 64  # commits between two tries to set space aside again
-FLUSH_SECONDS = 1.0  # how long relaxed writes stay unflushed, about
-LONGEST_PAUSE = 60.0  # seconds between two tries on a disk that fails
-
-# A snapshot is taken when this much came since the last one: a rebuild makes 150,000 to 200,000 changes a
-# second, so it takes about three seconds then. A large index is not copied for the sake of a little log.
-SNAPSHOT_CHANGES = 500_000
-SNAPSHOT_BYTES = 256 << 20
-SNAPSHOT_SHARE = 8
 SNAPSHOT_ROOM = 64 << 20  # bytes that the index can grow by while it is copied without anybody waiting
 
 
@@ -110,9 +101,8 @@ cdef class RoomChange(Change):
     cdef Index index
 
     cdef int stage(self, Commit commit) except -1:
-        info = self.index.env.info()
-        used = (info["last_pgno"] + 1) * self.index.env.stat()["psize"]
-        if info["map_size"] - used < min(SNAPSHOT_ROOM, used):
+        used = self.index.used_bytes()
+        if self.index.env.info()["map_size"] - used < min(SNAPSHOT_ROOM, used):
             raise lmdb.MapFullError("room is made for what comes while the index is copied")
         return 0
 
@@ -139,7 +129,7 @@ cdef class Core:
         self._queue = []
         self._reserved = readonly or reserve.keep(path)
         self._lifetime = lifetime
-        self._wake = threading.Event()
+        self.background = Background()
         self._unsaved_changes = 0 if readonly else max(0, state.sequence - snapshots.newest(path))
 
     cdef bytes name(self, const uint8_t *data, Py_ssize_t length):
@@ -430,10 +420,11 @@ cdef class Core:
         """What is due after a commit, and does not belong to it."""
         if not self._reserved and commit.sequence % RESERVE_EVERY == 0:
             self._reserved = reserve.keep(self.path)
-        if not durable and (self._flusher is None or not self._flusher.is_alive()):
-            self._start_flusher()
-        if self._unsaved_changes >= SNAPSHOT_CHANGES or self._unsaved_bytes >= SNAPSHOT_BYTES:
-            self._consider_snapshot()
+        if not durable:
+            self.background.flush(self)
+        if self._unsaved_changes >= background.SNAPSHOT_CHANGES or self._unsaved_bytes >= background.SNAPSHOT_BYTES:
+            if self.background.snapshot(self, self._unsaved_bytes):
+                self._unsaved_changes = self._unsaved_bytes = 0
         return 0
 
     cdef object catch_up(self, object txn):
@@ -530,21 +521,6 @@ cdef class Core:
         change.core = self
         self.submit(change)
 
-    def _start_flusher(self):
-        flusher = threading.Thread(
-            target=_flush_regularly, args=(weakref.ref(self), self._wake), name="trove-flush", daemon=True
-        )
-        flusher.start()
-        self._flusher = flusher
-
-    def stop_flusher(self):
-        """Let no thread flush any more, also none that a commit starts from now on."""
-        flusher, self._flusher = self._flusher, None
-        self._wake.set()
-        # A finalizer that closes the store can run in any thread, in this one too.
-        if flusher is not None and flusher.ident != _thread.get_ident():
-            flusher.join()
-
     # Snapshots.
 
     def snapshot(self, bint wait=True):
@@ -568,32 +544,6 @@ cdef class Core:
         finally:
             copy.close()
         return head
-
-    def _consider_snapshot(self):
-        """Take a snapshot in the background, when the log since the last one is worth a copy of the index."""
-        info = self.index.env.info()
-        if self._unsaved_bytes * SNAPSHOT_SHARE < info["last_pgno"] * self.index.env.stat()["psize"]:
-            return
-        if self._snapshotter is None or not self._snapshotter.is_alive():
-            self._unsaved_changes = self._unsaved_bytes = 0
-            snapshotter = threading.Thread(
-                target=_snapshot_once, args=(self,), name="trove-snapshot", daemon=True
-            )
-            snapshotter.start()
-            self._snapshotter = snapshotter
-
-    def end_snapshot(self):
-        """Wait for the snapshot that is being taken in the background."""
-        snapshotter, self._snapshotter = self._snapshotter, None
-        if snapshotter is not None and snapshotter.ident != _thread.get_ident():
-            snapshotter.join()
-
-
-def _snapshot_once(Core core):
-    try:
-        core.snapshot(wait=False)
-    except TroveError:
-        pass  # nothing depends on it but the time of a rebuild; the next one is tried when more has come
 
 
 def patiently(call, interrupts):
@@ -634,20 +584,3 @@ def head_of(Index index, txn):
     if body is None:
         return 0
     return int.from_bytes(body[:8], "little")
-
-
-def _flush_regularly(core_of, wake):
-    """Flush about once a second what there is to flush; after a failure, less and less often."""
-    pause = FLUSH_SECONDS
-    while not wake.wait(pause):
-        core = core_of()
-        if core is None or core.forks != forks_so_far():
-            return
-        if core.state.unflushed():
-            try:
-                core.flush_now()
-                pause = FLUSH_SECONDS
-            except TroveError:
-                # The next durable write, or close, meets the same failure and reports it.
-                pause = min(2 * pause, LONGEST_PAUSE)
-        del core

@@ -2,19 +2,18 @@
 """Engine: the calls of the driver, each from its arguments to its answer."""
 
 import os
-import sys
 import threading
 
 import lmdb
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
-from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memchr, memcmp, memcpy
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport memchr, memcpy
 
 from datetime import UTC, datetime, timedelta
 
 from trove.driver.data import check_data
-from trove.driver.listing import ObjectIterator, after_prefix, check_list
+from trove.driver.listing import check_list
 from trove.driver.options import (
     check_bucket,
     check_key,
@@ -43,12 +42,13 @@ from .codec cimport INLINE, LIST, LIST_ID, SEAL, check_seal, load64
 from .content cimport Content, ingest
 from .core cimport Change, Core, forks_so_far
 from .index cimport row
-from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us, row_expired
+from .listing cimport page
+from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us
 from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of
 from . import store
+from .cores import close_core, open_core, require_closable
 from .index import index_error
 from .many import listed_keys
-from .recovery import close_core, open_core, require_closable
 from .settings import check_same, choice, folder_and_settings, parameters_maker
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -335,62 +335,7 @@ cdef class Engine:
         request = check_list(
             "trove", check_bucket(bucket), prefix=prefix, delimiter=delimiter, max_keys=max_keys, cursor=cursor
         )
-        return self._page(core, request)
-
-    cdef object _page(self, Core core, object request):
-        cdef bytes bucket = (<str>request.bucket).encode() + b"\0"
-        cdef Py_ssize_t skip = PyBytes_GET_SIZE(bucket)
-        cdef bytes prefix = (<str>request.prefix).encode()
-        cdef bytes scope = bucket + prefix
-        cdef Py_ssize_t scope_length = PyBytes_GET_SIZE(scope)
-        cdef bytes delimiter = (<str>request.delimiter).encode()
-        cdef Py_ssize_t wanted = min(request.max_keys, sys.maxsize)
-        cdef Py_ssize_t count = 0
-        cdef int64_t now = now_us()
-        cdef list objects = []
-        cdef list prefixes = []
-        cdef bytes place, value
-        cdef str last = ""
-        cdef const char *text
-        start = request.start
-        txn = core.index.begin_copying()
-        try:
-            if txn.get(bucket[: skip - 1], None, core.index.buckets) is None:
-                raise BucketNotFoundError.of(request.bucket)
-            walk = txn.cursor(core.index.objects)
-            found = start is not None and walk.set_range(bucket + (<str>start).encode())
-            while found:
-                rolled_up = None
-                for item in walk.iternext(True, True):
-                    place = <bytes>(<tuple>item)[0]
-                    value = <bytes>(<tuple>item)[1]
-                    text = PyBytes_AS_STRING(place)
-                    if PyBytes_GET_SIZE(place) < scope_length or memcmp(text, PyBytes_AS_STRING(scope), scope_length):
-                        break
-                    check_seal(place, <const uint8_t *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), "objects")
-                    if row_expired(<const uint8_t *>PyBytes_AS_STRING(value) + SEAL, now):
-                        continue
-                    if count == wanted:
-                        return ObjectIterator(objects, prefixes, request.cursor(last))
-                    count += 1
-                    if delimiter:
-                        at = place.find(delimiter, scope_length)
-                        if at >= 0:
-                            rolled_up = place[skip : at + len(delimiter)].decode()
-                            prefixes.append(rolled_up)
-                            last = rolled_up
-                            break
-                    last = PyUnicode_DecodeUTF8(text + skip, PyBytes_GET_SIZE(place) - skip, NULL)
-                    objects.append(info_of(last, value, SEAL))
-                if rolled_up is None:
-                    break
-                following = after_prefix(rolled_up)
-                found = following is not None and walk.set_range(bucket + following.encode())
-            return ObjectIterator(objects, prefixes)
-        except lmdb.Error as error:
-            raise index_error(error, f"reading the index in {core.index.folder}") from error
-        finally:
-            core.index.end(txn)
+        return page(core, request)
 
     def copy(self, src_bucket, src_key, dst_bucket, dst_key, *, metadata=None):
         cdef Core core = self.writable()

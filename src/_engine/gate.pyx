@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""The locks of a store's files: who opens or closes it now, and whether anybody has it open to write.
+"""Gate: the locks of a store's files. Who opens or closes it now, has it open to write, or makes its index longer.
 
 They are ``flock`` locks, which a medium that is read-only takes too. This is native code because an interrupt
 (Ctrl-C) can come at any step of Python code: between the taking of a lock and the note that it was taken, or
@@ -22,9 +22,6 @@ cdef extern from "<sys/file.h>" nogil:
 
 cdef class Gate:
     """Held while a store is opened or closed: the lock of its folder's descriptor."""
-
-    cdef str _path
-    cdef int _fd
 
     def __cinit__(self, str path):
         self._path = path
@@ -122,3 +119,36 @@ def await_lockless_readers(path):
             os.close(fd)
     except OSError as error:
         raise StorageIOError.of(error, f"locking {name}") from error
+
+
+cdef class Sized:
+    """A descriptor of the file of an index, whose size nobody else changes meanwhile."""
+
+    def __cinit__(self, str folder):
+        self._folder = folder
+        self._fd = -1
+
+    def __dealloc__(self):
+        self._let_go()
+
+    def __enter__(self):
+        path = os.path.join(self._folder, "data.mdb")
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            take(self._fd, LOCK_EX)
+        except BaseException:
+            self._let_go()
+            raise
+        return self._fd
+
+    def __exit__(self, *exc_info):
+        self._let_go()
+
+    cdef int _let_go(self) except -1:
+        cdef int fd = self._fd
+        if fd >= 0:
+            self._fd = -1
+            # Unlocked by hand: a child forked meanwhile holds a copy of the descriptor.
+            flock(fd, LOCK_UN)
+            os.close(fd)
+        return 0

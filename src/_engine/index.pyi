@@ -23,6 +23,9 @@ class Index:
     def copy(self, folder: str, compact: bool = True) -> None:
         """A copy of the index at one commit, made by LMDB, in the new folder ``folder``."""
 
+    def used_bytes(self) -> int:
+        """How much of the file has ever been used."""
+
     def grow(self) -> None:
         """Give the map more room. Raises StorageFullError when the disk has none."""
 

@@ -16,7 +16,6 @@ long as the file is.
 """
 
 import _thread
-import fcntl
 import mmap
 import os
 from contextlib import suppress
@@ -34,6 +33,8 @@ from trove.errors import (
 from libc.stdint cimport uint64_t
 
 from .codec cimport unsealed
+from .gate cimport Sized
+from .rest cimport Rest
 from .state cimport STATE_SEQUENCE, State
 
 cdef extern from * nogil:
@@ -43,37 +44,10 @@ cdef extern from * nogil:
 cdef extern from "pythread.h":
     unsigned long PyThread_get_thread_ident()
 
-cdef extern from *:
-    """
-    /* The indexes that this thread reads just now, as far as there is room to note them. */
-    static _Thread_local struct { void *index[8]; int count; } reading;
-
-    static void read_begins(void *index)
-    {
-        if (reading.count < 8)
-            reading.index[reading.count++] = index;
-    }
-
-    static void read_ends(void *index)
-    {
-        for (int i = reading.count - 1; i >= 0; i--)
-            if (reading.index[i] == index) {
-                reading.index[i] = reading.index[--reading.count];
-                return;
-            }
-    }
-
-    static int is_reading(void *index)
-    {
-        for (int i = reading.count - 1; i >= 0; i--)
-            if (reading.index[i] == index)
-                return 1;
-        return 0;
-    }
-    """
-    void read_begins(void *index) noexcept nogil
-    void read_ends(void *index) noexcept nogil
-    bint is_reading(void *index) noexcept nogil
+cdef extern from "reading.h" nogil:
+    void read_begins(void *index)
+    void read_ends(void *index)
+    bint is_reading(void *index)
 
 FIRST_MAP = 1 << 20
 LEAST_GROWTH = 1 << 17
@@ -118,38 +92,7 @@ def index_error(error, doing):
     return StorageIOError(f"{doing} failed: {error}; check the medium and its free space")
 
 
-# What follows is held in blocks. It is native, and not made with contextlib, because an interrupt can come at any
-# step of Python code, and a block that is not left would hold up everybody.
-
-
-cdef class Rest:
-    """Who has an index stand still, or waits for that; one thread at a time."""
-
-    cdef object _lock
-    cdef unsigned long owner
-
-    def __cinit__(self):
-        self._lock = _thread.allocate_lock()
-
-    cdef int take(self) except -1:
-        self._lock.acquire()
-        self.owner = PyThread_get_thread_ident()
-        return 0
-
-    cdef int let_go(self) except -1:
-        self.owner = 0
-        self._lock.release()
-        return 0
-
-    cdef int wait(self) except -1:
-        """Wait until it is over."""
-        if self.owner == PyThread_get_thread_ident():
-            raise InvalidArgumentError(
-                "the store was called while it moves its index or forks, by a signal's handler or a finalizer; "
-                "note there what is to be done, and do it afterwards"
-            )
-        with self._lock:
-            return 0
+# Native, and not made with contextlib: see `gate`.
 
 
 cdef class Still:
@@ -180,42 +123,6 @@ cdef class Still:
     cdef int _let_go(self) except -1:
         self._index._growing = False
         return (<Rest>self._index._gate).let_go()
-
-
-cdef class Sized:
-    """A descriptor of the file of an index, whose size nobody else changes meanwhile."""
-
-    cdef str _folder
-    cdef int _fd
-
-    def __cinit__(self, str folder):
-        self._folder = folder
-        self._fd = -1
-
-    def __dealloc__(self):
-        self._let_go()
-
-    def __enter__(self):
-        path = os.path.join(self._folder, "data.mdb")
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
-        except BaseException:
-            self._let_go()
-            raise
-        return self._fd
-
-    def __exit__(self, *exc_info):
-        self._let_go()
-
-    cdef int _let_go(self) except -1:
-        cdef int fd = self._fd
-        if fd >= 0:
-            self._fd = -1
-            # Unlocked by hand: a child forked meanwhile holds a copy of the descriptor.
-            fcntl.flock(fd, fcntl.LOCK_UN)
-            os.close(fd)
-        return 0
 
 
 cdef class Index:
@@ -294,8 +201,12 @@ cdef class Index:
         self._check_length(path, size)
 
     def _check_length(self, path, size):
-        if (self.env.info()["last_pgno"] + 1) * self.env.stat()["psize"] > size:
+        if self.used_bytes() > size:
             raise CorruptStoreError(f"{path} is cut short; run `trove repair` to rebuild it from the log")
+
+    def used_bytes(self):
+        """How much of the file has ever been used."""
+        return (self.env.info()["last_pgno"] + 1) * self.env.stat()["psize"]
 
     def _tables(self, writing):
         tries = 100
@@ -606,7 +517,7 @@ cdef class Index:
             try:
                 if self.env is not None and self.bulk:
                     # Pages that were taken and given back in one go may never have been written.
-                    used = (self.env.info()["last_pgno"] + 1) * self.env.stat()["psize"]
+                    used = self.used_bytes()
                     with Sized(self.folder) as fd:
                         os.ftruncate(fd, max(os.fstat(fd).st_size, used))
             finally:

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Recovery: opening a store and closing it, and making an index trustworthy again.
+"""Recovery: what the index of a store is worth, and making one anew from the log.
 
 Whoever opens a store first decides what its index is worth. After a clean close, or in the boot that the
 store was last open in (the page cache is intact, whatever died), it is what it was, but for a commit in
@@ -7,46 +7,31 @@ flight. In any other case it is rebuilt: from the newest snapshot that is whole,
 commits of all packs that follow in one chain.
 """
 
-import _thread
-import errno
-import fcntl
-import functools
 import logging
 import os
 import shutil
-import threading
-from contextlib import contextmanager
 
 import lmdb
 
-from trove.errors import CorruptStoreError, InvalidArgumentError, NotFoundError, StorageIOError, TroveError
+from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
 from libc.stdint cimport uint64_t
 
 from .codec cimport COMMIT, RECORD_HEADER
 from .commit cimport Commit
-from .core cimport Core
 from .index cimport Index, row
 from .pack cimport Packs
 from .scan cimport Entry, Log
 from .state cimport STATE_BURNED, State
-from . import snapshots, store
+from . import snapshots
 from .commit import HEAD
-from .core import head_of, patiently
-from .gate import Gate, await_lockless_readers, locked
+from .core import head_of
 from .index import index_error
-from .naming import blake3_hash
 from .pack import sync_folder
 from .pages import check_pages
 from .scan import LAST, record_at, records
 from .state import UNKNOWN_BOOT, this_boot
 from .torn import drop_torn
-
-cdef extern from "pythread.h":
-    unsigned long PyThread_get_thread_ident()
-
-cdef extern from "Python.h":
-    int PyThreadState_SetAsyncExc(unsigned long thread, object kind)
 
 cdef enum:
     REPLAY_BATCH = 50_000  # operations per transaction of a rebuild
@@ -56,351 +41,8 @@ BULK_BYTES = BULK
 
 _log = logging.getLogger("trove")
 
-# The stores that this process has open, by real path: LMDB allows one environment for each.
-_cores = {}
-_turns = {}  # by real path, too: whose turn it is to open or close that store; for as long as somebody waits or is at it
-_turns_lock = threading.Lock()  # held to get in line for a turn
-_resting = []  # the turns that a fork has taken
-_interrupts = []  # that came while this process prepared to fork
-_inherited = []  # of the parent process, after a fork: never to be used, nor closed
 
-
-# Python forks whatever these raise: so they wait for what they need, and interrupts are for afterwards.
-
-
-def _before_fork():
-    """Come to rest: LMDB does not survive a fork, so its environments are closed over it.
-
-    It waits for stores that are being opened or closed. Nobody else can get in line meanwhile.
-    """
-    cdef Turn turn
-    patiently(_turns_lock.acquire, _interrupts)
-    for turn in list(_turns.values()):
-        if not turn.is_mine():
-            patiently(turn.take, _interrupts)
-            _resting.append(turn)
-    for core in _cores.values():
-        _interrupts.extend(core.pause())
-
-
-def _after_fork_in_parent():
-    cdef Turn turn
-    try:
-        for core in _cores.values():
-            try:
-                core.resume()
-            except BaseException as error:
-                _interrupts.append(error)
-    finally:
-        for turn in _resting:
-            turn.let_go()
-        _resting.clear()
-        _turns_lock.release()
-    if _interrupts:
-        kind = type(_interrupts[0])
-        _interrupts.clear()
-        # From another thread, which does not run before this one is out of the hooks, ours and those of others.
-        _thread.start_new_thread(_interrupt, (_thread.get_ident(), kind))
-
-
-def _interrupt(thread, kind):
-    PyThreadState_SetAsyncExc(thread, kind)
-
-
-def _after_fork_in_child():
-    global _turns_lock
-    for core in _cores.values():
-        release_lifetime(core)
-        _inherited.append(core)
-    _cores.clear()
-    _turns.clear()
-    _resting.clear()
-    _interrupts.clear()
-    _turns_lock = threading.Lock()
-
-
-os.register_at_fork(
-    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-)
-
-
-def release_lifetime(Core core):
-    """Drop this process's copy of a descriptor whose lock belongs to the parent."""
-    if core._lifetime is not None:
-        os.close(core._lifetime)
-        core._lifetime = None
-
-
-def open_core(path, make_parameters, readonly=False):
-    """The core for the store at ``path``, made if it is not there; shared with other handles on it.
-
-    ``make_parameters()`` gives the parameters of a new store; ``None`` for one that was there already.
-    """
-    path = os.path.realpath(path)
-    with _turn_at(path):
-        core = _cores.get((path, readonly))
-        if core is None:
-            if (path, not readonly) in _cores:
-                raise InvalidArgumentError(
-                    f"{path} is open in this process in the other mode; close it there, or open it in the same mode"
-                )
-            try:
-                core = _opened(path, make_parameters, readonly)
-            except lmdb.Error as error:
-                raise index_error(error, f"opening the store in {path}") from error
-            except OSError as error:
-                raise _typed(error, f"opening the store in {path}") from error
-            _cores[(path, readonly)] = core
-        core.handles += 1
-        return core
-
-
-def _typed(error, doing):
-    """The typed error for an OSError, which may be one of ours already."""
-    return error if isinstance(error, TroveError) else StorageIOError.of(error, doing)
-
-
-cdef class Turn:
-    """The turn to open or close the store at one path: one thread of this process has it at a time.
-
-    Native, because an interrupt can come at any step of Python code, and a turn that is not let go of would hold
-    up everybody.
-    """
-
-    cdef str _path
-    cdef object _lock
-    cdef unsigned long _owner
-    cdef Py_ssize_t _users            # who are at it, or wait
-
-    def __cinit__(self, str path):
-        self._path = path
-        self._lock = threading.Lock()
-
-    cdef bint is_mine(self):
-        return self._owner == PyThread_get_thread_ident()
-
-    def require_not_mine(self):
-        if self.is_mine():
-            raise InvalidArgumentError(
-                f"{self._path} was to be opened or closed while this thread opens or closes it, by a signal's handler "
-                "or a finalizer; note there what is to be done, and do it afterwards"
-            )
-
-    def take(self):
-        self._lock.acquire()
-        self._owner = PyThread_get_thread_ident()
-
-    def let_go(self):
-        self._owner = 0
-        self._lock.release()
-
-    cdef int leave(self) except -1:
-        self._users -= 1
-        if not self._users:
-            _turns.pop(self._path, None)
-        return 0
-
-    def __enter__(self):
-        try:
-            self.require_not_mine()
-            self.take()
-        except BaseException:
-            self.leave()
-            raise
-
-    def __exit__(self, *exc_info):
-        self.let_go()
-        self.leave()
-
-
-def _turn_at(str path):
-    """The turn for the store at that real path; to be entered."""
-    cdef Turn turn
-    with _turns_lock:
-        turn = _turns.get(path)
-        if turn is None:
-            turn = _turns[path] = Turn(path)
-        turn._users += 1
-        return turn
-
-
-@contextmanager
-def alone_with(path):
-    """Hold the store at ``path``, so that nobody opens it. Raises InvalidArgumentError if somebody has it open."""
-    if (path, True) in _cores or (path, False) in _cores:
-        raise InvalidArgumentError(f"{path} is open in this process; close it, then repair it")
-    with Gate(path):
-        lock = os.path.join(path, "LOCK")
-        try:
-            lifetime = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StorageIOError.of(error, f"opening {lock}") from error
-        try:
-            if not locked(lifetime):
-                raise InvalidArgumentError(f"{path} is open in another process; close it there, then repair it")
-            yield
-        finally:
-            os.close(lifetime)
-
-
-def require_closable(Core core):
-    """Raise InvalidArgumentError where this thread is inside a call to the store, whose end it would wait for."""
-    turn = _turns.get(core.path)
-    if turn is not None:
-        turn.require_not_mine()
-    core.require_outside()
-
-
-def close_core(Core core):
-    """Let go of one handle; with the last one the store is flushed and closed.
-
-    What comes between, an interrupt or a failure to flush, is raised when the store is closed.
-    """
-    cdef Turn turn
-    interrupts = []
-    turn = patiently(functools.partial(_turn_at, core.path), interrupts)
-    patiently(turn.take, interrupts)
-    try:
-        core.handles -= 1
-        if core.handles == 0 and _cores.get((core.path, core.readonly)) is core:
-            try:
-                _close(core, interrupts)
-            finally:
-                del _cores[(core.path, core.readonly)]
-    except Exception as error:
-        if interrupts:
-            raise interrupts[0] from error
-        raise
-    finally:
-        turn.let_go()
-        turn.leave()
-    if interrupts:
-        raise interrupts[0]
-
-
-def _opened(path, make_parameters, readonly):
-    there = store.is_folder(path)
-    if readonly:
-        return _opened_readonly(path, make_parameters is None)
-    wanted = None
-    if make_parameters is not None and not there:
-        # Before anything is made: they may be impossible.
-        wanted = make_parameters()
-        _make_folder(path)
-    with Gate(path):
-        parameters = store.read(path)
-        if parameters is None:
-            if make_parameters is None:
-                raise _gone(path)
-            store.check_empty(path)
-            parameters = wanted or make_parameters()
-            lay_out(path)
-            store.write(path, parameters)
-            sync_folder(path)
-            # Also where somebody else made the folder, and died.
-            sync_folder(os.path.dirname(path))
-        else:
-            require_hash(parameters)
-            lay_out(path)
-        return _joined(path, parameters)
-
-
-def _make_folder(path):
-    """Make the folder of a store and those above it, where they lack, and make their names durable."""
-    made = []
-    above = path
-    while not os.path.lexists(above):
-        made.append(above)
-        above = os.path.dirname(above)
-    try:
-        os.makedirs(path, 0o700, exist_ok=True)
-        for folder in made:
-            sync_folder(os.path.dirname(folder))
-    except OSError as error:
-        raise StorageIOError.of(error, f"making the folder {path}") from error
-
-
-def require_hash(parameters):
-    """Raise InvalidDSNError if the hash of a store is one that is not installed."""
-    if parameters.hash == "blake3":
-        blake3_hash()
-
-
-def lay_out(path):
-    try:
-        for name in ("packs", "index", "snapshots"):
-            os.makedirs(os.path.join(path, name), 0o700, exist_ok=True)
-    except OSError as error:
-        raise _not_opened(error, f"making folders in {path}") from error
-
-
-def _not_opened(error, doing):
-    """The typed error for a failure of opening a store to write."""
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        doing += " (mode=r opens a store only to read it)"
-    return StorageIOError.of(error, doing)
-
-
-def _joined(path, parameters):
-    """Open the store beside those that have it open, or as the first. The gate is held."""
-    cdef Index index
-    cdef State state
-    cdef Core core
-    lock = os.path.join(path, "LOCK")
-    try:
-        lifetime = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _not_opened(error, f"opening {lock}") from error
-    index = None
-    try:
-        first = locked(lifetime)
-        packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
-        state = State(os.path.join(path, "state"), packs.store_id)
-        if first:
-            state.count_opening()
-            await_lockless_readers(path)
-        clean = state.clean
-        if first and not state.known(path).intact:
-            index = rebuilt(path, packs, state)
-        else:
-            index = _trusted(path, packs, state, first)
-        if first:
-            state.drop_slots(packs.numbers())
-            # The index knows best which commit it is at.
-            txn = index.begin()
-            head = head_of(index, txn)
-            index.end(txn)
-            if clean:
-                state.reset(head)
-            else:
-                state.sequence = head
-            state.mark(False, this_boot(path))
-        fcntl.flock(lifetime, fcntl.LOCK_SH)
-        index.watch(state)
-        core = Core(path, parameters, index, packs, state, False, lifetime)
-    except BaseException:
-        if index is not None:
-            index.close()
-        os.close(lifetime)
-        raise
-    if first and state.inflight[0] > state.sequence:
-        try:
-            core.roll_forward()
-        except StorageIOError:
-            pass  # whoever writes first meets the same, and is told; what is there can be read
-        except BaseException:
-            index.close()
-            release_lifetime(core)
-            raise
-    if first:
-        number, tail = state.tail
-        state.tail = 0, 0
-        if clean and number:
-            core.writer.adopt(number, tail)
-    return core
-
-
-def _trusted(path, packs, State state, first):
+def trusted(path, packs, State state, first):
     """The index as it is, unless something about it is wrong: then a new one, where we are the first to open it."""
     cdef Index index = None
     known = state.known(path)
@@ -482,74 +124,6 @@ def is_recorded(Index index, txn, packs):
     except CorruptStoreError:
         return False
     return found is not None and found[:2] == (COMMIT, sequence)
-
-
-def _gone(path):
-    return CorruptStoreError(f"the store that was open in {path} is gone; put it back, or open it anew")
-
-
-def _opened_readonly(path, again):
-    """Open the store to read it; ``again``, after a fork, when it was open already."""
-    from .readonly import ReadonlyIndex  # it needs this module itself
-
-    try:
-        parameters = store.existing(path)
-    except NotFoundError as error:
-        if again:
-            raise _gone(path) from error  # whoever reads an object must not take it for that being missing
-        raise
-    require_hash(parameters)
-    packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
-    return Core(path, parameters, ReadonlyIndex(path, packs), packs, None, True, None)
-
-
-def _close(Core core, interrupts):
-    try:
-        core.stop_flusher()
-        core.end_snapshot()
-        if not core.readonly:
-            with Gate(core.path):
-                try:
-                    _flush_all(core, interrupts)
-                finally:
-                    # Before the gate opens: whoever comes next finds the store clean, and must find nobody there.
-                    _let_go(core, interrupts)
-    except OSError as error:
-        raise _typed(error, f"closing the store in {core.path}") from error
-    finally:
-        _let_go(core, interrupts)  # where it did not come to that
-
-
-def _flush_all(Core core, interrupts):
-    """Put on disk what this process wrote and, where it is the last one, say that the store is clean."""
-    last = locked(core._lifetime)
-    # Who has written nothing has nothing to flush, and need not wait for writers.
-    if last or core.index.written:
-        flushed = core.writer.tail
-        # A commit that is under way ends before it, and none begins after it.
-        core.flush_now()
-        core.writer.end()
-        if core.writer.tail != flushed and core.writer.pack is not None:
-            # There is more: data of puts that come too late, which may not be a hole before what comes next.
-            core.packs.sync_one(core.writer.pack.number)
-    if last:
-        core.index.sync()
-        if core.writer.pack is not None:
-            core.state.tail = core.writer.pack.number, core.writer.tail
-        core.shut(interrupts)
-        core.state.mark(True, this_boot(core.path), changed_at(index_file(core.path)))
-
-
-def _let_go(Core core, interrupts):
-    """Close the index and let go of the store, whatever interrupts that; it may have been done."""
-    core.shut(interrupts)
-    if core._lifetime is not None:
-        # Unlocked by hand: a forked child may hold a copy of the descriptor.
-        fcntl.flock(core._lifetime, fcntl.LOCK_UN)
-        release_lifetime(core)
-
-
-# Rebuilding.
 
 
 def rebuilt(path, Packs packs, State state):

@@ -39,12 +39,14 @@ from .scan cimport Log
 from .state cimport STATE_BURNED, State
 from . import snapshots, store
 from .amend import Amendment as new_amendment
+from .cores import alone_with
 from .examine import examined_copy, head, opened_copy
 from .gate import Gate
 from .info import info_of_row
+from .opening import lay_out
 from .pack import PACK_MAGIC, is_unmade, pack_header, sync_folder
 from .quarantine import Quarantine
-from .recovery import BULK_BYTES, alone_with, changed_at, index_file, lay_out, replay_chain
+from .recovery import BULK_BYTES, changed_at, index_file, replay_chain
 from .reports import Lost, Quarantined, RepairReport
 from .scan import records
 from .state import UNKNOWN_BOOT, this_boot

@@ -18,7 +18,7 @@ from harness.alone import alone, together
 from harness.faults import FAIL, Faults
 from harness.index_rows import CHUNK, check_counts, check_store, rows_of, seed_of
 
-from trove._engine import core as core_module
+from trove._engine import background
 from trove.drivers.engine import EngineDriver
 from trove.errors import ChecksumMismatchError, CorruptStoreError, InvalidArgumentError, StorageIOError
 
@@ -229,7 +229,7 @@ def test_a_lost_chunk_is_missed_though_it_shares_its_id_with_another(
         driver.put("b", "old", old)
     give_another_id(tmp_path / "store", old, new)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(core_module, "FLUSH_SECONDS", 1000.0)  # by nobody but this test
+        monkeypatch.setattr(background, "FLUSH_SECONDS", 1000.0)  # by nobody but this test
         driver = opened(tmp_path, verify="never")
         driver.put("b", "new", new)
         faults = Faults(tmp_path / "store")

@@ -13,10 +13,10 @@ from harness.described import SIZES, described
 from harness.faults import STOP_AFTER, Faults
 
 import trove
-from trove._engine import core as core_module
+from trove._engine import background
 from trove.drivers.engine import EngineDriver
 
-DEADLINE = 2 * core_module.FLUSH_SECONDS  # seconds until a relaxed write is flushed, about
+DEADLINE = 2 * background.FLUSH_SECONDS  # seconds until a relaxed write is flushed, about
 SPANNING_MIB = 300  # no pack takes as much
 SLACK = 10  # seconds that a busy machine may take longer
 

@@ -19,7 +19,7 @@ from harness.index_rows import check_store
 
 import trove
 from trove._engine import engine as engine_module
-from trove._engine import recovery
+from trove._engine import cores
 from trove.drivers.engine import EngineDriver
 from trove.errors import InvalidArgumentError
 
@@ -332,7 +332,7 @@ def test_threads_of_a_child_that_come_first_together_open_the_store_once(tmp_pat
         driver.create_bucket("b")
 
         def work() -> None:
-            real = recovery.open_core
+            real = cores.open_core
             here = threading.Barrier(4)
             opens = []
 
@@ -389,7 +389,7 @@ def test_a_lock_that_another_thread_held_at_the_fork_is_nobodys_in_the_child(tmp
     thread = threading.Thread(target=open_other)
     thread.start()
     assert entered.wait(WAIT)
-    engine_module.open_core = recovery.open_core  # type: ignore[attr-defined]
+    engine_module.open_core = cores.open_core  # type: ignore[attr-defined]
 
     def work() -> None:
         other.open(f"trove://{tmp_path}/other")

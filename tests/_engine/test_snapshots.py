@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from harness.damage import ALL, Damaged, problems
 
-from trove._engine import core, snapshots
+from trove._engine import background, snapshots
 from trove.errors import StorageFullError, StorageIOError, UnsupportedOptionError
 
 
@@ -123,8 +123,8 @@ def test_leftovers_of_one_that_was_killed_go(store: Damaged) -> None:
 def test_they_are_taken_in_the_background_as_the_log_grows(
     store: Damaged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(core, "SNAPSHOT_CHANGES", 200)
-    monkeypatch.setattr(core, "SNAPSHOT_SHARE", 1 << 30)
+    monkeypatch.setattr(background, "SNAPSHOT_CHANGES", 200)
+    monkeypatch.setattr(background, "SNAPSHOT_SHARE", 1 << 30)
     taken = threading.Event()
     keep = snapshots._keep
 
@@ -143,8 +143,8 @@ def test_they_are_taken_in_the_background_as_the_log_grows(
 
 
 def test_many_short_openings_come_to_one_too(store: Damaged, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core, "SNAPSHOT_CHANGES", 150)
-    monkeypatch.setattr(core, "SNAPSHOT_SHARE", 1 << 30)
+    monkeypatch.setattr(background, "SNAPSHOT_CHANGES", 150)
+    monkeypatch.setattr(background, "SNAPSHOT_SHARE", 1 << 30)
     for number in range(8):
         with store.open() as driver:
             for each in range(20):

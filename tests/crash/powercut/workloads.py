@@ -13,7 +13,7 @@ from typing import Protocol
 
 from harness.alone import together
 
-from trove._engine import core
+from trove._engine import background
 from trove.drivers.engine import EngineDriver
 from trove.errors import PreconditionFailedError, StorageIOError, TroveError
 
@@ -219,7 +219,7 @@ def relaxed(stage: Stage) -> None:
 
 def regularly(stage: Stage) -> None:
     """Relaxed, with the flush that comes by itself."""
-    core.FLUSH_SECONDS = 0.01
+    background.FLUSH_SECONDS = 0.01
     writer = stage.writer("one", full=False)
     state = writer.open(stage.store).opened().state
     writer.make_bucket()
@@ -345,5 +345,7 @@ NEW = ("from_nothing", "failing_anew")  # those that make the store
 
 
 def play(name: str, recorder: Recorder, store: Path, seed: int) -> None:
-    core.FLUSH_SECONDS = NEVER  # flushes come where the workload asks for them, so that it can be repeated
+    background.FLUSH_SECONDS = (
+        NEVER  # flushes come where the workload asks for them, so that it can be repeated
+    )
     WORKLOADS[name](Stage(recorder, store, seed))

@@ -1,0 +1,92 @@
+"""Background: what a store does by itself while it is open, in threads of its own.
+
+Relaxed writes are flushed about once a second, and a snapshot of the index is taken when the log has grown.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+from trove.errors import TroveError
+
+if TYPE_CHECKING:
+    from .core import Core
+
+FLUSH_SECONDS = 1.0  # how long relaxed writes stay unflushed, about
+LONGEST_PAUSE = 60.0  # seconds between two tries on a disk that fails
+
+# A snapshot is taken when this much came since the last one: a rebuild makes 150,000 to 300,000 changes a
+# second, so it takes a few seconds then. A large index is not copied for the sake of a little log.
+SNAPSHOT_CHANGES = 500_000
+SNAPSHOT_BYTES = 256 << 20
+SNAPSHOT_SHARE = 8
+
+
+class Background:
+    """The threads of one store in this process."""
+
+    def __init__(self) -> None:
+        self._flusher: threading.Thread | None = None
+        self._snapshotter: threading.Thread | None = None
+        self._stopped = threading.Event()
+
+    def flush(self, core: Core) -> None:
+        """See to it that somebody flushes what ``core`` leaves unflushed, until ``stop``."""
+        if self._flusher is None or not self._flusher.is_alive():
+            self._flusher = threading.Thread(
+                target=_flush_regularly,
+                args=(weakref.ref(core), self._stopped),
+                name="trove-flush",
+                daemon=True,
+            )
+            self._flusher.start()
+
+    def snapshot(self, core: Core, log_bytes: int) -> bool:
+        """Begin to take a snapshot, if it is worth a copy of the index; whether it is being taken now.
+
+        ``log_bytes`` of commits came since the last one.
+        """
+        if log_bytes * SNAPSHOT_SHARE < core.index.used_bytes():
+            return False
+        if self._snapshotter is not None and self._snapshotter.is_alive():
+            return False
+        self._snapshotter = threading.Thread(
+            target=_snapshot_once, args=(core,), name="trove-snapshot", daemon=True
+        )
+        self._snapshotter.start()
+        return True
+
+    def stop(self) -> None:
+        """Wait for both threads, and let none flush any more, also none that a commit starts from now on."""
+        self._stopped.set()
+        for thread in (self._flusher, self._snapshotter):
+            # A finalizer that closes the store can run in any thread, in these two as well.
+            if thread is not None and thread is not threading.current_thread():
+                thread.join()
+        self._flusher = self._snapshotter = None
+
+
+def _flush_regularly(core_of: weakref.ref[Core], stopped: threading.Event) -> None:
+    """Flush about once a second what there is to flush; after a failure, less and less often."""
+    pause = FLUSH_SECONDS
+    while not stopped.wait(pause):
+        core = core_of()
+        if core is None:
+            return
+        if core.state.unflushed():
+            try:
+                core.flush_now()
+                pause = FLUSH_SECONDS
+            except TroveError:
+                # The next durable write, or close, meets the same failure and reports it.
+                pause = min(2 * pause, LONGEST_PAUSE)
+        del core
+
+
+def _snapshot_once(core: Core) -> None:
+    try:
+        core.snapshot(wait=False)
+    except TroveError:
+        pass  # nothing depends on it but the time of a rebuild; the next one is tried when more has come

@@ -1,0 +1,4 @@
+from .core cimport Core
+
+
+cdef object page(Core core, object request)
