@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from trove.errors import TroveError
@@ -86,7 +87,6 @@ def _flush_regularly(core_of: weakref.ref[Core], stopped: threading.Event) -> No
 
 
 def _snapshot_once(core: Core) -> None:
-    try:
+    # Nothing depends on it but the time of a rebuild; the next one is tried when more has come.
+    with suppress(TroveError):
         core.snapshot(wait=False)
-    except TroveError:
-        pass  # nothing depends on it but the time of a rebuild; the next one is tried when more has come

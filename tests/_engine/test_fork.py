@@ -18,8 +18,8 @@ from harness.described import SIZES, described, name_of
 from harness.index_rows import check_store
 
 import trove
-from trove._engine import engine as engine_module
 from trove._engine import cores
+from trove._engine import engine as engine_module
 from trove.drivers.engine import EngineDriver
 from trove.errors import InvalidArgumentError
 

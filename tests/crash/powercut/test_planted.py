@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from crash.powercut.planted import PLANTED
 from crash.powercut.searching import searched
 from crash.powercut.states import Search
