@@ -5,7 +5,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-all bench report lint types format clean
+SECONDS ?= 3600
+
+.PHONY: demo test test-all soak bench report lint types format clean
 
 demo: $(READY)
 	$(BIN)/trove demo
@@ -15,6 +17,9 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadscope
+
+soak: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m stress.soak --seconds $(SECONDS) --out .soak
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -39,7 +44,7 @@ report: bench
 		--figures .benchmarks/figures.json --scale .benchmarks/scale.json
 
 clean:
-	rm -rf .venv build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .soak
 
 $(READY): pyproject.toml setup.cfg setup.py $(wildcard src/_engine/*.pyx src/_engine/*.pxd src/_engine/*.h)
 	test -x $(BIN)/python || PYTHON="$(PYTHON)" sh .ci/venv

@@ -1,0 +1,36 @@
+"""A store under load answers right, and its processes take no more and more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .drawn import draw
+from .load import CLASSES, Latencies
+from .soak import soak
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize("seconds", [6, pytest.param(120, marks=pytest.mark.slow)])
+def test_nothing_grows_under_a_mixed_load(tmp_path: Path, seconds: float) -> None:
+    seen = soak(tmp_path, seconds, every=seconds / 12)
+    assert seen.calls() > 500
+    for samples in seen.workers:
+        # The first third is for caches to fill, and for objects to be as many as they will be.
+        warm = samples[len(samples) // 3 :]
+        begin, end = warm[0], warm[-1]
+        assert end["memory"] - begin["memory"] < 24 * MIB, [sample["memory"] >> 20 for sample in samples]
+        assert end["descriptors"] - begin["descriptors"] < 12
+    paths = draw(seen, tmp_path / "charts")
+    assert all(path.read_text().startswith("<svg ") for path in paths)
+
+
+def test_quantiles_are_right_to_a_class() -> None:
+    latencies = Latencies()
+    for milliseconds in range(1, 101):
+        latencies.add(milliseconds / 1000)
+    assert 0.049 < latencies.quantile(0.5) < 0.058
+    assert 0.098 < latencies.quantile(0.99) < 0.115
+    assert CLASSES[-1] > 40
