@@ -3,8 +3,8 @@
 
 A relaxed commit is acknowledged before it is on disk, and a power cut can leave its record and take its
 chunks. Commits before the last one that says so were on disk, all of them (`SETTLED`), and so were those
-that `state` calls durable; of the rest each chunk is held against its id, and the chain ends before the first
-commit that lacks one.
+that `state` calls durable; of the rest each chunk is held against its id, in an extent that is whole, and the chain
+ends before the first commit that lacks one.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -15,7 +15,6 @@ from trove.errors import CorruptStoreError
 from .codec cimport ADD_LIST, CHUNK_ID, CHUNKS, PUT_OBJECT, REFERENCE, Reference, reference_at
 from .commit cimport operations_of
 from .info cimport info_of
-from .pack cimport Packs
 from .scan cimport Log
 from . import store
 from .naming import namer
@@ -28,12 +27,12 @@ def drop_torn(Log log, uint64_t durable):
     name = namer(parameters)
     there = set(log.packs.numbers())
     for i in range(max(log.last_settled(), log.above(durable)), log.length):
-        if _torn(log.packs, log.payload(log.chain[i]), name, there):
+        if _torn(log, log.payload(log.chain[i]), name, there):
             log.cut(i)
             return
 
 
-cdef bint _torn(Packs packs, bytes payload, object name, set there) except -1:
+cdef bint _torn(Log log, bytes payload, object name, set there) except -1:
     for operation, _, body in operations_of(payload):
         if operation == ADD_LIST:
             references = body
@@ -42,18 +41,21 @@ cdef bint _torn(Packs packs, bytes payload, object name, set there) except -1:
         else:
             continue
         for at in range(0, len(references), REFERENCE):
-            if not _whole(packs, references[at : at + REFERENCE], name, there):
+            if not _whole(log, references[at : at + REFERENCE], name, there):
                 return True
     return False
 
 
-cdef bint _whole(Packs packs, bytes packed, object name, set there) except -1:
+cdef bint _whole(Log log, bytes packed, object name, set there) except -1:
     cdef Reference reference = reference_at(<const uint8_t *>PyBytes_AS_STRING(packed))
     cdef bytes data
     if reference.pack not in there:
         return True  # its name was durable before anything was in it: this is no power cut but damage
+    for start, end in log.holes.get(reference.pack, ()):
+        if start <= reference.offset < end:
+            return False  # its bytes may be there, but what says of them in the log what they are is not
     try:
-        data = packs.open_pack(reference.pack).read(reference.length, reference.offset)
+        data = log.packs.open_pack(reference.pack).read(reference.length, reference.offset)
     except CorruptStoreError:
         return False
     return name(data) == packed[:CHUNK_ID]

@@ -38,6 +38,13 @@ def cut_there(pack: Path, start: int, end: int) -> None:
         file.truncate((start + end) // 2)
 
 
+def lose_the_head(pack: Path, start: int, end: int) -> None:
+    """Of the extent: its data is there, and nothing in the log says so."""
+    with open(pack, "r+b") as file:
+        file.seek(start)
+        file.write(bytes(32))
+
+
 @pytest.fixture(params=["xxh3", "blake3"])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, dict[str, tuple[int, int]]]:
     """A store that was never flushed since its first object, and where in its pack the data of each lies."""
@@ -61,7 +68,11 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, dict[s
 
 
 @pytest.mark.parametrize("mode", ["rw", "r"])
-@pytest.mark.parametrize("cut", [zero_a_page, cut_there], ids=["a page lost", "the end lost"])
+@pytest.mark.parametrize(
+    "cut",
+    [zero_a_page, cut_there, lose_the_head],
+    ids=["a page lost", "the end lost", "the head lost"],
+)
 @pytest.mark.parametrize("torn", ["chunked", "listed", "after"])
 def test_the_log_ends_before_the_first_commit_whose_data_is_not_there(
     source: tuple[Path, dict[str, tuple[int, int]]], tmp_path: Path, torn: str, cut: Cut, mode: str
@@ -75,6 +86,7 @@ def test_the_log_ends_before_the_first_commit_whose_data_is_not_there(
         found = contents(drv)
         assert set(found) == left
         assert all(found[key] == OBJECTS[key] for key in left - {"durable"})
+        assert drv.verify().ok  # type: ignore[attr-defined]
     if mode == "rw":
         # And what comes then takes the place of what was lost, in every rebuild from now on.
         with trove.open(f"trove://{store}") as drv:
