@@ -6,6 +6,7 @@ its length; a flush of a folder the names that were made, changed and removed in
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ class File:
     durable: bytearray = field(default_factory=bytearray)
     now: bytearray = field(default_factory=bytearray)
     pending: list[Write] = field(default_factory=list)
+    dropped: bool = False  # the system has given up on some writes, of which it still shows the bytes
 
     def change(self, event: int, kind: Kind, number: int, data: bytes) -> None:
         if kind is Kind.MAPPED:
@@ -51,10 +53,14 @@ class File:
         while count < len(self.pending) and self.pending[count].event < before:
             apply(self.durable, self.pending[count])
             count += 1
-        if count == len(self.pending):
-            # Of several in one sector the last one is there, whichever flush came first.
+        if count == len(self.pending) and not self.dropped:
             assert self.durable == self.now
         del self.pending[:count]
+
+    def failed(self, before: int) -> None:
+        """The system gives up on what was written before that event: no later flush gets it there."""
+        self.dropped = True
+        self.pending = [write for write in self.pending if write.event >= before]
 
 
 def apply(content: bytearray, write: Write) -> None:
@@ -113,7 +119,9 @@ class Medium:
                 self._flushes[event.number] = node, self.played
         elif kind is Kind.FLUSHED:
             self._flushed(event.number)
-        elif kind is not Kind.FAILED and kind is not Kind.MARK:
+        elif kind is Kind.FAILED:
+            self._failed(event.number)
+        elif kind is not Kind.LEFT_OUT and kind is not Kind.MARK:
             self._name(event)
         self.played += 1
 
@@ -136,6 +144,12 @@ class Medium:
             for naming in mine:
                 apply_name(naming, lambda folder: folder.durable)
             self.namings = [naming for naming in self.namings if naming not in mine]
+
+    def _failed(self, number: int) -> None:
+        """What was to be flushed stays in the system, to be written later, or is given up: each happens."""
+        node, before = self._flushes.pop(number, (None, 0))
+        if isinstance(node, File) and random.Random(before).random() < 0.5:
+            node.failed(before)
 
     def _name(self, event: Event) -> None:
         folder, name = self._parent(event.path)

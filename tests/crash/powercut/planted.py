@@ -1,6 +1,6 @@
 """Planted faults: recordings as a faulty engine would have left them, which the check has to find.
 
-Events keep their numbers where they can: a flush that was left out is one that failed, and nobody noticed.
+Events keep their numbers where they can: a flush that is left out leaves an event in its place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def without_flush(ends: tuple[str, ...]) -> Callable[[list[Event]], list[Event]]
 
     def plant(events: list[Event]) -> list[Event]:
         return [
-            replace(event, kind=Kind.FAILED)
+            replace(event, kind=Kind.LEFT_OUT)
             if event.kind is Kind.FLUSHED and event.path.endswith(ends)
             else event
             for event in events

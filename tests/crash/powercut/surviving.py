@@ -54,7 +54,7 @@ class Survivors:
 
     def _content(self, file: File) -> bytes:
         if not file.pending:
-            return bytes(file.now)
+            return bytes(file.durable)
         tear = self._tear or self._random.choice(TEARS)
         return bytes(tear(file, self._random))
 
@@ -90,7 +90,10 @@ CHOICES: list[Callable[[list[Naming], random.Random], list[Naming]]] = [
 
 
 def whole(file: File, rng: random.Random) -> bytearray:
-    return file.now
+    content = bytearray(file.durable)
+    for write in file.pending:
+        apply(content, write)
+    return content
 
 
 def nothing(file: File, rng: random.Random) -> bytearray:

@@ -29,6 +29,7 @@ class Kind(enum.IntEnum):
     FAILED = 10  # to be flushed
     MARK = 11  # of the workload's
     MAPPED = 12  # bytes found changed in a mapped file
+    LEFT_OUT = 13  # a flush that never was: not recorded but planted
 
 
 @dataclass(frozen=True, slots=True)
