@@ -125,6 +125,8 @@ def _alone(folder: str, wait: bool) -> Iterator[bool]:
 def _keep(store: str, sequence: int, temporary: Path) -> Path:
     """Make the copy at ``temporary`` the snapshot of ``sequence``, and drop those that are too old."""
     target = Path(store, "snapshots", f"{sequence:020d}.mdb")
+    if whole(target):
+        return target  # of the same commit: nothing is gained by writing over it
     written = checksum(temporary)
     _flush(temporary, forget=True)
     if checksum(temporary) != written:
@@ -135,13 +137,23 @@ def _keep(store: str, sequence: int, temporary: Path) -> Path:
     with open(sums, "w", encoding="ascii", opener=private) as file:
         file.write(written + "\n")
     _flush(sums)
+    # The name of the checksum first, and in ``_drop`` last: to be without it means to be damaged.
+    _flush(sums.parent)
     os.rename(temporary, target)
     _flush(target.parent)
-    for old in [path for path in found(store) if whole(path)][KEPT:]:
-        for path in (old, old.with_suffix(".xxh3")):
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+    _drop(target.parent, [path for path in found(store) if whole(path)][KEPT:])
     return target
+
+
+def _drop(folder: Path, old: list[Path]) -> None:
+    """Remove snapshots, and the checksums that belong to none."""
+    for path in old:
+        path.unlink(missing_ok=True)
+    if old:
+        _flush(folder)
+    for sums in folder.glob("*.xxh3"):
+        if not sums.with_suffix(".mdb").exists():
+            sums.unlink(missing_ok=True)
 
 
 def _flush(path: Path, forget: bool = False) -> None:

@@ -36,6 +36,24 @@ def test_the_two_newest_are_kept(store: Damaged) -> None:
     assert [int(path.stem) for path in snapshots.found(str(store.path))] == [taken[3], taken[2]]
 
 
+def test_a_second_one_of_the_same_commit_is_the_first(store: Damaged) -> None:
+    with store.open() as driver:
+        first = Path(driver.snapshot().path)
+        written = first.stat().st_ino
+        assert Path(driver.snapshot().path) == first
+    assert first.stat().st_ino == written
+    assert problems(store) == []
+
+
+def test_a_checksum_whose_snapshot_is_gone_goes_with_the_next_one(store: Damaged) -> None:
+    with store.open() as driver:
+        first = Path(driver.snapshot().path)
+        first.unlink()  # as a power cut leaves it that came while it was removed
+        driver.put("b", "small-000", b"later")
+        second = Path(driver.snapshot().path)
+    assert set(second.parent.iterdir()) == {second, second.with_suffix(".xxh3")}
+
+
 def test_a_rebuild_begins_with_the_newest_one(store: Damaged) -> None:
     with store.open() as driver:
         driver.snapshot()
