@@ -17,16 +17,9 @@ from pathlib import Path
 
 from . import recorder
 from .cuts import Cut
-from .searching import in_words, searched
+from .searching import in_words, kept, searched
 from .states import Search
 from .workloads import WORKLOADS
-
-KEPT = Path(tempfile.gettempdir(), "trove-power-cuts")
-
-
-def kept(workload: str, run: int) -> str:
-    """Where the recording of a state that was wrong is kept."""
-    return str(KEPT / f"{workload}-{run}")
 
 
 def many(seconds: float, seed: int, states: int, workloads: list[str]) -> Iterator[Search]:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,12 @@ from pathlib import Path
 from .states import Report, Search
 
 TESTS = Path(__file__).parents[2]
+KEPT = Path(tempfile.gettempdir(), "trove-power-cuts")
+
+
+def kept(workload: str, run: int) -> str:
+    """Where the recording of a state that was wrong is kept, for it to be seen again."""
+    return str(KEPT / f"{workload}-{run}")
 
 
 class Searching:

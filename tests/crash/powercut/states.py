@@ -40,7 +40,7 @@ class Search:
     enough: int = 0  # failures, to look no further; 0 for all
     clean: bool = False  # only from the moment on when the state says so for the last time
     only: int = 0  # the number of the one state that is checked
-    kept: str = ""  # where the recording is when it is kept
+    kept: str = ""  # where the recording goes when something is wrong, and is then looked for
 
     def cuts(self, recording: Recording) -> list[Cut]:
         if self.only:
@@ -67,7 +67,7 @@ class Report:
 def searched(search: Search, place: Path) -> Report:
     """The report of a search, which has the folder ``place`` for itself."""
     folder = Path(search.kept)
-    if not search.kept or not folder.exists():
+    if not search.only or not search.kept or not folder.exists():
         folder = place / "recording"
         record(search.workload, search.run, folder)
     recording = load(folder)
@@ -77,7 +77,8 @@ def searched(search: Search, place: Path) -> Report:
     todo = search.cuts(recording)
     while todo:
         todo = todo[in_child(search, recording, todo, place, report) :]
-    if report.failures and search.kept and not Path(search.kept).exists():
+    if report.failures and search.kept and folder != Path(search.kept):
+        shutil.rmtree(search.kept, ignore_errors=True)
         shutil.copytree(folder, search.kept)
     return report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,15 @@ def test_the_check_finds_a_flush_that_is_left_out(recorder_library: Path, plante
     search = Search(workload, states=STATES, again_every=STATES, planted=planted, clean=clean, enough=1)
     ((_, report),) = searched(recorder_library, [search])
     assert report.failures
+
+
+def test_a_state_is_seen_again_by_its_number(recorder_library: Path, tmp_path: Path) -> None:
+    """In the same recording, which no second run of these two processes would be."""
+    kept = str(tmp_path / "kept")
+    search = Search("processes", states=STATES, planted="pack", enough=1, kept=kept)
+    ((_, report),) = searched(recorder_library, [search])
+    ((number, wrong),) = report.failures.items()
+    ((_, again),) = searched(recorder_library, [replace(search, only=int(number))])
+    assert again.states == 1
+    assert again.failures.keys() == {number}
+    assert again.failures[number].partition("/")[0] == wrong.partition("/")[0]  # up to the path of a folder
