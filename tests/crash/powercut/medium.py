@@ -189,7 +189,7 @@ def apply_name(naming: Naming, names: Callable[[Folder], dict[str, Node]]) -> No
 
 def _read(folder: Path) -> Folder:
     found = Folder()
-    for path in folder.iterdir():
+    for path in sorted(folder.iterdir()):  # so that the same choices are made for the same files
         if path.is_dir():
             found.now[path.name] = _read(path)
         else:

@@ -44,17 +44,26 @@ class Searching:
             report.failures = {number: wrong + stderr[-2000:] for number, wrong in report.failures.items()}
         return report
 
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
 
 def searched(library: Path, searches: Iterable[Search], at_once: int = 2) -> Iterator[tuple[Search, Report]]:
     """The reports of ``searches``, so many of them at once."""
     running: list[Searching] = []
-    for search in searches:
-        running.append(Searching(library, search))
-        if len(running) == at_once:
-            first = running.pop(0)
-            yield first.search, first.report()
-    for rest in running:
-        yield rest.search, rest.report()
+    try:
+        for search in searches:
+            running.append(Searching(library, search))
+            if len(running) == at_once:
+                yield running[0].search, running[0].report()
+                del running[0]
+        while running:
+            yield running[0].search, running[0].report()
+            del running[0]
+    finally:
+        for rest in running:
+            rest.stop()
 
 
 def in_words(report: Report) -> str:

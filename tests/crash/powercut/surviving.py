@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 
 from .medium import SECTOR, File, Folder, Medium, Naming, Node, Write, apply, apply_name
@@ -35,7 +36,7 @@ class Survivors:
         while pending:
             node, path = pending.pop()
             path.mkdir(mode=0o700)
-            for name, child in entries.get(node, node.durable).items():
+            for name, child in sorted(entries.get(node, node.durable).items(), key=itemgetter(0)):
                 if isinstance(child, Folder):
                     pending.append((child, path / name))
                 else:
