@@ -10,7 +10,8 @@ from crash.powercut.planted import PLANTED
 from crash.powercut.searching import searched
 from crash.powercut.states import Search
 
-STATES = 150  # in which each must show
+STATES = 150  # in which each must show,
+RECORDINGS = 5  # in one of so many
 # A workload in which each shows, and whether only once the state says that the store is clean.
 SHOWN = {
     "pack": ("full", False),
@@ -32,9 +33,12 @@ def test_every_planted_fault_is_looked_for() -> None:
 @pytest.mark.parametrize("planted", SHOWN)
 def test_the_check_finds_a_flush_that_is_left_out(recorder_library: Path, planted: str) -> None:
     workload, clean = SHOWN[planted]
-    search = Search(workload, states=STATES, again_every=STATES, planted=planted, clean=clean, enough=1)
-    ((_, report),) = searched(recorder_library, [search])
-    assert report.failures
+    # Threads and processes come in another order in each recording, and not in each does it show.
+    searches = (
+        Search(workload, run=run, states=STATES, again_every=STATES, planted=planted, clean=clean, enough=1)
+        for run in range(RECORDINGS)
+    )
+    assert any(report.failures for _, report in searched(recorder_library, searches, at_once=1))
 
 
 def test_a_state_is_seen_again_by_its_number(recorder_library: Path, tmp_path: Path) -> None:
