@@ -1,0 +1,161 @@
+"""The faults: what stands in the engine, what a faulty one would have in its place, and who is to find it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+POWER_CUTS = "tests/crash/powercut/test_power_cuts.py"
+KILLS = "tests/_engine/test_kills.py"
+CLIENTS = "tests/stress/linear/test_clients.py"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """``old``, which stands once in ``file`` of the engine, becomes ``new``; then one of ``tests`` fails."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = (
+    Mutant(
+        "a commit is not flushed",
+        "core.pyx",
+        "            with nogil:\n                failed = fdatasync(pack.fd)\n",
+        "            with nogil:\n                failed = 0\n",
+        (POWER_CUTS,),
+    ),
+    Mutant(
+        "the packs of neighbours are not flushed",
+        "core.pyx",
+        "in self.state.unflushed():\n            pack =",
+        "in self.state.unflushed()[-1:]:\n            pack =",
+        (POWER_CUTS,),
+    ),
+    Mutant(
+        "a commit is acknowledged before it is flushed",
+        "core.pyx",
+        "            if durable:\n                self.flush()\n            commit.finish",
+        "            commit.finish",
+        (POWER_CUTS,),
+    ),
+    Mutant(
+        "the name of a new pack is not flushed",
+        "pack.pyx",
+        "            sync_folder(self.folder)\n",
+        "",
+        (POWER_CUTS,),
+    ),
+    Mutant(
+        "the index is not flushed before the store is called clean",
+        "opening.pyx",
+        "        core.index.sync()\n",
+        "",
+        (POWER_CUTS,),
+    ),
+    Mutant(
+        "the store is called clean before its log is flushed",
+        "opening.pyx",
+        "        core.flush_now()\n",
+        "",
+        (POWER_CUTS, "tests/_engine/test_durability.py"),
+    ),
+    Mutant(
+        "half of a relaxed commit is taken for all of it",
+        "recovery.pyx",
+        "        drop_torn(log, known.surely)\n",
+        "        pass\n",
+        (POWER_CUTS, "tests/_engine/test_power_cut.py"),
+    ),
+    Mutant(
+        "a commit that raised stays in the log",
+        "core.pyx",
+        "            self.writer.take_back(pack, offset, length)\n",
+        "            pass\n",
+        (POWER_CUTS, "tests/_engine/test_failing_commits.py"),
+    ),
+    Mutant(
+        "the number of a commit that raised is given again",
+        "core.pyx",
+        "        self.state.raise_to(STATE_BURNED, sequence)\n        self.state.withdraw(sequence)\n",
+        "        self.state.withdraw(sequence)\n",
+        (POWER_CUTS, "tests/_engine/test_failing_commits.py"),
+    ),
+    Mutant(
+        "nobody finishes what a dead writer had begun",
+        "core.pyx",
+        "            txn = self.catch_up(txn)\n",
+        "",
+        (KILLS, CLIENTS),
+    ),
+    Mutant(
+        "the index is published before the log is written",
+        "core.pyx",
+        "            pack, offset = self.writer.append_commit(record.data, record.size, sequence, durable)\n",
+        "            commit.finish(1, 64)\n            txn.commit()\n"
+        "            txn = self.index.begin_write()\n"
+        "            pack, offset = self.writer.append_commit(record.data, record.size, sequence, durable)\n",
+        (KILLS,),
+    ),
+    Mutant(
+        "a record's checksum is not looked at",
+        "scan.pyx",
+        "        if hash64(p, checked, checksum) != load64(header + 24):\n",
+        "        if checksum == 0:\n",
+        ("tests/fuzz", "tests/_engine/test_damage_open.py"),
+    ),
+    Mutant(
+        "a row's checksum is not looked at",
+        "codec.pyx",
+        "    if length < SEAL or hash64(value + SEAL, length - SEAL, seed) != load64(value):\n",
+        "    if length < SEAL or seed == 0:\n",
+        ("tests/_engine/test_verify.py", "tests/fuzz"),
+    ),
+    Mutant(
+        "a chunk's bytes are not held against its id",
+        "reader.pyx",
+        "        if memcmp(PyBytes_AS_STRING(digest), reference.id, CHUNK_ID):\n",
+        "        if digest is None:\n",
+        ("tests/_engine/test_damage_open.py", "tests/fuzz"),
+    ),
+    Mutant(
+        "chunks of one id are taken for the same",
+        "content.pyx",
+        "    return memcmp(PyBytes_AS_STRING(stored), PyBytes_AS_STRING(data), length) == 0\n",
+        "    return True\n",
+        ("tests/_engine/test_dedup.py",),
+    ),
+    Mutant(
+        "pages of the index are trusted",
+        "pages.pyx",
+        "            Pages(path, fd, seals).check()\n",
+        "            pass\n",
+        ("tests/_engine/test_pages.py", "tests/fuzz"),
+    ),
+    Mutant(
+        "conditions are not looked at",
+        "changes.pyx",
+        "        if self.conditions is not None:\n",
+        "        if False:\n",
+        (CLIENTS,),
+    ),
+    Mutant(
+        "a read sees the index as it was",
+        "index.pyx",
+        "                if self._sequence == NULL "
+        "or __atomic_load_n(self._sequence, __ATOMIC_SEQ_CST) == before:\n"
+        "                    return txn\n",
+        "                return txn\n",
+        ("tests/_engine/test_index_sharing.py", "tests/_engine/test_processes.py", CLIENTS),
+    ),
+    Mutant(
+        "a snapshot counts before the log is flushed",
+        "snapshots.py",
+        "                flush()\n",
+        "                pass\n",
+        (POWER_CUTS, "tests/_engine/test_snapshots.py"),
+    ),
+)
