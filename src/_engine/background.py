@@ -32,17 +32,20 @@ class Background:
         self._flusher: threading.Thread | None = None
         self._snapshotter: threading.Thread | None = None
         self._stopped = threading.Event()
+        self._lock = threading.RLock()  # a finalizer may close the store in the thread that begins one
 
     def flush(self, core: Core) -> None:
         """See to it that somebody flushes what ``core`` leaves unflushed, until ``stop``."""
         if self._flusher is None or not self._flusher.is_alive():
-            self._flusher = threading.Thread(
-                target=_flush_regularly,
-                args=(weakref.ref(core), self._stopped),
-                name="trove-flush",
-                daemon=True,
+            arguments = weakref.ref(core), self._stopped
+            thread = threading.Thread(
+                target=_flush_regularly, args=arguments, name="trove-flush", daemon=True
             )
-            self._flusher.start()
+            with self._lock:
+                # Who closes the store flushes it.
+                if not self._stopped.is_set():
+                    thread.start()
+                    self._flusher = thread
 
     def snapshot(self, core: Core, log_bytes: int) -> bool:
         """Begin to take a snapshot, if it is worth a copy of the index; whether it is being taken now.
@@ -53,15 +56,18 @@ class Background:
             return False
         if self._snapshotter is not None and self._snapshotter.is_alive():
             return False
-        self._snapshotter = threading.Thread(
-            target=_snapshot_once, args=(core,), name="trove-snapshot", daemon=True
-        )
-        self._snapshotter.start()
+        thread = threading.Thread(target=_snapshot_once, args=(core,), name="trove-snapshot", daemon=True)
+        with self._lock:
+            if self._stopped.is_set():
+                return False
+            thread.start()
+            self._snapshotter = thread
         return True
 
     def stop(self) -> None:
-        """Wait for both threads, and let none flush any more, also none that a commit starts from now on."""
-        self._stopped.set()
+        """Wait for both threads; none begins from now on."""
+        with self._lock:
+            self._stopped.set()
         for thread in (self._flusher, self._snapshotter):
             # A finalizer that closes the store can run in any thread, in these two as well.
             if thread is not None and thread is not threading.current_thread():

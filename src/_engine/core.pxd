@@ -38,6 +38,8 @@ cdef class Core:
     cdef public int handles
     cdef unsigned long _leader        # the thread that is; 0 while the lead is handed over
     cdef bint _leading                # some thread is committing
+    cdef bint _resting                # for a fork
+    cdef uint64_t _last               # the last commit that was made here, as far as nobody else came since
     cdef list _queue                  # changes that came meanwhile
     cdef object _lifetime             # the descriptor whose lock says that the store is open
     cdef readonly object background   # the threads that flush and take snapshots

@@ -43,6 +43,7 @@ from .gate import locked
 from .heal import write_again
 from .naming import blake3_hash
 from .scan import record_at
+from .state import not_shared
 from .info cimport now_us
 from .pack cimport Pack, Packs, PackWriter, aligned
 from .state cimport STATE_BURNED, STATE_INFLIGHT, STATE_SEQUENCE, State
@@ -226,7 +227,10 @@ cdef class Core:
         copying of a snapshot. Interrupts that come meanwhile are returned: the fork goes on whatever happens here.
         """
         interrupts = []
+        if self._leading and self._leader == PyThread_get_thread_ident():
+            return interrupts  # forked by a signal's handler inside a commit, whose end can't be waited for
         self._take_lead(interrupts)
+        self._resting = True
         patiently(self.index.pause, interrupts)
         return interrupts
 
@@ -247,6 +251,9 @@ cdef class Core:
         self._leading, self._leader = True, PyThread_get_thread_ident()
 
     def resume(self):
+        if not self._resting:
+            return
+        self._resting = False
         try:
             self.index.resume()
         finally:
@@ -322,6 +329,8 @@ cdef class Core:
         txn = self.index.begin_write()
         try:
             txn = self.catch_up(txn)
+            if self.state.get(STATE_SEQUENCE) != self._last and self.state.get(STATE_SEQUENCE) != head_of(self.index, txn):
+                raise not_shared(self.state.path)
             # Asked before the changes note what they wrote themselves.
             flags = SETTLED if self.state.settled() else 0
             sequence = max(self.state.get(STATE_SEQUENCE), self.state.get(STATE_BURNED)) + 1
@@ -345,6 +354,8 @@ cdef class Core:
                 else:
                     durable = durable or change.durable
             if commit.count:
+                if self.forks != forks_so_far():
+                    raise StorageIOError("the process forked inside a commit; in the child it is not made")
                 self._append(commit, txn, durable, flags)
                 txn = None
                 try:
@@ -388,6 +399,7 @@ cdef class Core:
             raise
         # The lock is gone with the transaction: others may have committed more by now.
         self.state.raise_to(STATE_SEQUENCE, sequence)
+        self._last = sequence
         self._unsaved_changes += commit.count
         self._unsaved_bytes += record.size
         return 0
@@ -453,7 +465,9 @@ cdef class Core:
                 commit.replay(payload)
                 commit.finish(number, offset)
                 txn.commit()
-                self.state.note_written(number, offset + len(payload) + 64)
+                if not self.state.note_written(number, offset + len(payload) + 64):
+                    self.flush()
+                    self.state.note_written(number, offset + len(payload) + 64)
                 head = inflight
                 txn = self.index.begin_write()
         self.state.set(STATE_SEQUENCE, head)
@@ -551,6 +565,8 @@ def patiently(call, interrupts):
     while True:
         try:
             return call()
+        except TroveError:
+            raise  # no interrupt: it would be the same the next time
         except BaseException as error:
             interrupts.append(error)
 

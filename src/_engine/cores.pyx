@@ -2,6 +2,7 @@
 """Cores: the stores that this process has open, one for each path, whoever asks; and what becomes of them in a fork."""
 
 import _thread
+import fcntl
 import functools
 import os
 import threading
@@ -28,6 +29,7 @@ _cores = {}
 _turns = {}  # by real path, too: whose turn it is to open or close that store; for as long as somebody waits or is at it
 _turns_lock = threading.Lock()  # held to get in line for a turn
 _resting = []  # the turns that a fork has taken
+_forks = []  # the threads that fork; one comes twice when a signal's handler forks while it prepares to
 _interrupts = []  # that came while this process prepared to fork
 _inherited = []  # of the parent process, after a fork: never to be used, nor closed
 
@@ -41,6 +43,10 @@ def _before_fork():
     It waits for stores that are being opened or closed. Nobody else can get in line meanwhile.
     """
     cdef Turn turn
+    nested = _thread.get_ident() in _forks
+    _forks.append(_thread.get_ident())
+    if nested:
+        return
     patiently(_turns_lock.acquire, _interrupts)
     for turn in list(_turns.values()):
         if not turn.is_mine():
@@ -52,6 +58,9 @@ def _before_fork():
 
 def _after_fork_in_parent():
     cdef Turn turn
+    _forks.remove(_thread.get_ident())
+    if _thread.get_ident() in _forks:
+        return
     try:
         for core in _cores.values():
             try:
@@ -81,6 +90,7 @@ def _after_fork_in_child():
         _inherited.append(core)
     _cores.clear()
     _turns.clear()
+    _forks.clear()
     _resting.clear()
     _interrupts.clear()
     _turns_lock = threading.Lock()
@@ -171,20 +181,28 @@ cdef class Turn:
 def _turn_at(str path):
     """The turn for the store at that real path; to be entered."""
     cdef Turn turn
+    _require_not_forking()
+    fresh = Turn(path)  # not within the lock: to make it can call finalizers
     with _turns_lock:
-        turn = _turns.get(path)
-        if turn is None:
-            turn = _turns[path] = Turn(path)
+        turn = _turns.setdefault(path, fresh)
         turn._users += 1
         return turn
+
+
+def _require_not_forking():
+    if _thread.get_ident() in _forks:
+        raise InvalidArgumentError(
+            "a store was to be opened or closed while this thread forks, by a signal's handler or a finalizer; note there "
+            "what is to be done, and do it afterwards"
+        )
 
 
 @contextmanager
 def alone_with(path):
     """Hold the store at ``path``, so that nobody opens it. Raises InvalidArgumentError if somebody has it open."""
-    if (path, True) in _cores or (path, False) in _cores:
-        raise InvalidArgumentError(f"{path} is open in this process; close it, then repair it")
-    with Gate(path):
+    with _turn_at(path), Gate(path):
+        if (path, True) in _cores or (path, False) in _cores:
+            raise InvalidArgumentError(f"{path} is open in this process; close it, then repair it")
         lock = os.path.join(path, "LOCK")
         try:
             lifetime = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -195,11 +213,14 @@ def alone_with(path):
                 raise InvalidArgumentError(f"{path} is open in another process; close it there, then repair it")
             yield
         finally:
+            # Unlocked by hand: a child forked meanwhile holds a copy of the descriptor.
+            fcntl.flock(lifetime, fcntl.LOCK_UN)
             os.close(lifetime)
 
 
 def require_closable(Core core):
     """Raise InvalidArgumentError where this thread is inside a call to the store, whose end it would wait for."""
+    _require_not_forking()
     turn = _turns.get(core.path)
     if turn is not None:
         turn.require_not_mine()

@@ -206,6 +206,8 @@ cdef class Engine:
         object metadata, object tags, object storage_class, object expires_at, object if_match, object if_none_match
     ) except -1:
         """Make ``change`` the put of these arguments; the data is in the log afterwards."""
+        if type(bucket) is not str or type(key) is not str:
+            bucket, key = check_bucket(bucket), check_key(key)
         place = place_of(bucket, key)
         change.core = core
         change.durable = self._durable
@@ -253,6 +255,8 @@ cdef class Engine:
 
     def get(self, bucket, key, *, range=None, version_id=None):
         cdef Core core = self.core()
+        if type(bucket) is not str or type(key) is not str:
+            bucket, key = check_bucket(bucket), check_key(key)
         cdef tuple place = place_of(bucket, key)
         cdef object wanted = None if range is None else check_range(range)
         if version_id is not None:
@@ -261,6 +265,8 @@ cdef class Engine:
 
     def get_range(self, bucket, key, offset, length):
         cdef Core core = self.core()
+        if type(bucket) is not str or type(key) is not str:
+            bucket, key = check_bucket(bucket), check_key(key)
         cdef tuple place = place_of(bucket, key)
         return self._reader(core, bucket, key, place, check_offset_length(offset, length), None)
 
@@ -313,6 +319,8 @@ cdef class Engine:
 
     def head(self, bucket, key, *, version_id=None):
         cdef Core core = self.core()
+        if type(bucket) is not str or type(key) is not str:
+            bucket, key = check_bucket(bucket), check_key(key)
         cdef tuple place = place_of(bucket, key)
         if version_id is not None:
             check_version_id(version_id)
@@ -320,6 +328,8 @@ cdef class Engine:
 
     def delete(self, bucket, key, *, version_id=None):
         cdef Core core = self.writable()
+        if type(bucket) is not str or type(key) is not str:
+            bucket, key = check_bucket(bucket), check_key(key)
         cdef tuple place = place_of(bucket, key)
         cdef DeleteChange change
         if version_id is not None:
@@ -344,6 +354,9 @@ cdef class Engine:
         return core.submit(change)
 
     cdef int _copy_into(self, CopyChange change, src_bucket, src_key, bucket, key, metadata) except -1:
+        if not (type(src_bucket) is type(src_key) is type(bucket) is type(key) is str):
+            src_bucket, src_key = check_bucket(src_bucket), check_key(src_key)
+            bucket, key = check_bucket(bucket), check_key(key)
         change.durable = self._durable
         change.src_place, change.src_bucket_name = place_of(src_bucket, src_key)
         change.src_bucket, change.src_key = src_bucket, src_key
@@ -364,7 +377,7 @@ cdef class Engine:
     def create_bucket(self, name, *, region=None):
         cdef Core core = self.writable()
         cdef CreateBucketChange change = CreateBucketChange.__new__(CreateBucketChange)
-        check_bucket(name)
+        name = check_bucket(name)
         if check_region(region) is not None:
             raise UnsupportedOptionError.of("trove", "region", "leave it out")
         change.durable = self._durable
@@ -374,7 +387,7 @@ cdef class Engine:
     def delete_bucket(self, name):
         cdef Core core = self.writable()
         cdef DeleteBucketChange change = DeleteBucketChange.__new__(DeleteBucketChange)
-        check_bucket(name)
+        name = check_bucket(name)
         change.durable = self._durable
         change.bucket, change.bucket_name = name, name.encode()
         core.submit(change)
@@ -429,10 +442,12 @@ cdef class Engine:
         cdef EngineInfo info
         cdef Session session = Session()  # of its own: what is found is read to its end, though the driver be closed
         readers = []
-        places = [(key, place_of(bucket, key)) for key in listed_keys(keys)]
+        bucket = check_bucket(bucket)
+        named = [key if type(key) is str else check_key(key) for key in listed_keys(keys)]
+        places = [(key, place_of(bucket, key)) for key in named]
         txn = core.index.begin_copying()
         try:
-            if txn.get(check_bucket(bucket).encode(), None, core.index.buckets) is None:
+            if txn.get((<str>bucket).encode(), None, core.index.buckets) is None:
                 raise BucketNotFoundError.of(bucket)
             for key, place in places:
                 value = txn.get(place[0], None, core.index.objects)
@@ -471,7 +486,7 @@ cdef class Engine:
             self._copy_into(copy, src_bucket, src_key, bucket, key, options.get("metadata"))
             return copy
         delete = DeleteChange.__new__(DeleteChange)
-        bucket, key = args
+        bucket, key = check_bucket(args[0]), check_key(args[1])
         delete.place, delete.bucket_name = place_of(bucket, key)
         delete.bucket, delete.key = bucket, key
         return delete
@@ -505,8 +520,8 @@ cdef tuple place_of(object bucket, object key):
             memcpy(PyBytes_AS_STRING(place), PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix))
             memcpy(PyBytes_AS_STRING(place) + PyBytes_GET_SIZE(prefix), text, key_length)
             return place, (_names.get(bucket) or prefix[:-1])
-    bucket_name = str(check_bucket(bucket)).encode()
-    return bucket_name + b"\0" + str(check_key(key)).encode(), bucket_name
+    bucket_name = check_bucket(bucket).encode()
+    return bucket_name + b"\0" + check_key(key).encode(), bucket_name
 
 
 cdef dict _prefixes = {}

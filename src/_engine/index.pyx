@@ -452,8 +452,8 @@ cdef class Index:
 
     def pause(self):
         """Close the environment, and let everybody wait. The caller sees to it that nobody is writing."""
-        if is_reading(<void *>self):
-            return  # its end can't be waited for
+        if is_reading(<void *>self) or (<Rest>self._gate).owner == PyThread_get_thread_ident():
+            return  # forked by a signal's handler or a finalizer inside what it would wait for
         still = self._still()
         still.__enter__()
         self._paused = still

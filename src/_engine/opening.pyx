@@ -94,11 +94,11 @@ def _joined(path, parameters):
         lifetime = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise _not_opened(error, f"opening {lock}") from error
-    index = None
+    index = core = None
     try:
         first = locked(lifetime)
         packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
-        state = State(os.path.join(path, "state"), packs.store_id)
+        state = State(os.path.join(path, "state"), packs.store_id, first)
         if first:
             state.count_opening()
             await_lockless_readers(path)
@@ -121,26 +121,31 @@ def _joined(path, parameters):
         fcntl.flock(lifetime, fcntl.LOCK_SH)
         index.watch(state)
         core = Core(path, parameters, index, packs, state, False, lifetime)
+        if first:
+            _take_up(core, clean)
+        return core
     except BaseException:
         if index is not None:
             index.close()
+        # Unlocked by hand: a child forked meanwhile holds a copy of the descriptor.
+        fcntl.flock(lifetime, fcntl.LOCK_UN)
         os.close(lifetime)
+        if core is not None:
+            core._lifetime = None
         raise
-    if first and state.inflight[0] > state.sequence:
+
+
+def _take_up(Core core, clean):
+    """Go on where those stopped who had the store open before."""
+    if core.state.inflight[0] > core.state.sequence:
         try:
             core.roll_forward()
         except StorageIOError:
             pass  # whoever writes first meets the same, and is told; what is there can be read
-        except BaseException:
-            index.close()
-            release_lifetime(core)
-            raise
-    if first:
-        number, tail = state.tail
-        state.tail = 0, 0
-        if clean and number:
-            core.writer.adopt(number, tail)
-    return core
+    number, tail = core.state.tail
+    core.state.tail = 0, 0
+    if clean and number:
+        core.writer.adopt(number, tail)
 
 
 def _gone(path):

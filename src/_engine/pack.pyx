@@ -130,7 +130,7 @@ cdef class Pack:
         if fstat(self.fd, &found):
             raise os_error(f"looking at {self.path}")
         size = <uint64_t>found.st_size
-        if size < end:
+        if size < offset or size - offset < <uint64_t>length:
             raise CorruptStoreError(f"{self.path} is cut short; run `trove repair` to save what is whole")
         if self._map is None or <uint64_t>len(self._map) < end:
             try:

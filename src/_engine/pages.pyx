@@ -107,8 +107,6 @@ cdef class Pages:
     cdef list _free                   # the lists of free pages
     cdef list _tables                 # the names and records of tables: [(name, record)]
     cdef Tree _counted                # of the tree that is being gone through
-    cdef Key _last                    # its last key
-    cdef bytes _last_key
     cdef bint _integers
     cdef str _table                   # its name; "" for the tables, None for the free pages
 
@@ -176,9 +174,10 @@ cdef class Pages:
                 self._damaged(number, f"transaction {transaction} does not write to it")
         newest = found[transactions[1] > transactions[0]]
         self._transaction = max(transactions)
-        self._end = int.from_bytes(newest[-16:-8], "little") + 1
-        if not FIRST <= self._end <= self._size // self._page:
-            self._damaged(0, f"it says that there are {self._end} pages")
+        last = int.from_bytes(newest[-16:-8], "little")
+        if not FIRST <= last + 1 <= self._size // self._page:
+            self._damaged(0, f"it says that page {last} is the last one")
+        self._end = last + 1
         return newest
 
     cdef bytes _meta_at(self, int number):
@@ -205,7 +204,6 @@ cdef class Pages:
         none.start, none.length = NULL, 0
         self._table, self._integers = table, table is None
         self._counted = Tree(tree.flags, tree.depth, 0, 0, 0, 0, tree.root)
-        self._last = none
         if tree.flags != flags or tree.depth > DEEPEST:
             self._damaged(0, "the record of a tree can't be")
         if tree.depth == 0:

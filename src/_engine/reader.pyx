@@ -112,11 +112,14 @@ cdef class EngineReader:
         """Put ``length`` verified bytes from ``offset`` of the object on into ``target``."""
         cdef uint64_t end = offset + length
         cdef uint64_t start, stop
+        cdef uint64_t limit = self._start + self._size
         cdef Py_ssize_t i, last
         cdef Reference reference, following
         cdef const uint8_t *p
         cdef Pack pack
         cdef bytes whole
+        if offset < self._start or offset > limit or length > limit - offset:
+            raise ValueError("the ObjectReader was moved while it read; let one thread use it at a time")
         # Held here, too: another thread may close the reader meanwhile.
         cdef bytes inline = self._inline
         cdef bytes references = self._references
@@ -186,13 +189,11 @@ cdef class EngineReader:
         cdef uint64_t left
         cdef uint64_t length
         cdef bytes data
+        # First: it can be anybody's code, which may even move this reader.
+        wanted = -1 if size is None or size is ALL else operator.index(size)
         self._check_open()
         left = self._size - self._position if self._position < self._size else 0
-        if size is None or size is ALL:
-            length = left
-        else:
-            wanted = operator.index(size)
-            length = left if wanted < 0 or wanted > left else wanted
+        length = left if wanted < 0 or wanted > left else wanted
         data = PyBytes_FromStringAndSize(NULL, length)
         if length:
             self.fill(<uint8_t *>PyBytes_AS_STRING(data), self._start + self._position, length)

@@ -17,7 +17,9 @@ class Known(NamedTuple):
 class State:
     """The page that all processes that have a store open share."""
 
-    def __init__(self, path: str, store_id: bytes) -> None: ...
+    def __init__(self, path: str, store_id: bytes, alone: bool = True) -> None:
+        """The state file of the store with that id, made if need be by who is ``alone`` with it."""
+
     @property
     def boot(self) -> bytes: ...
     @property

@@ -14,7 +14,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
-from trove.errors import StorageIOError
+from trove.errors import CorruptStoreError, StorageIOError
 
 cdef extern from * nogil:
     int __ATOMIC_SEQ_CST
@@ -121,11 +121,20 @@ def raised_in(page):
     return (start, end) if check == _check_of(start, end) else (0, 0)
 
 
+def not_shared(path):
+    """The error for a state file that those who have the store open can't agree by."""
+    return CorruptStoreError(
+        f"{path} is not as the processes that have the store open left it; close the store in all of them, then open it "
+        "again: what was acknowledged is in the log"
+    )
+
+
 cdef class State:
-    def __init__(self, str path, bytes store_id):
+    def __init__(self, str path, bytes store_id, bint alone=True):
+        """The state file of the store with that id, made if need be by who is ``alone`` with it."""
         self.path = path
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fd = os.open(path, os.O_RDWR | (os.O_CREAT if alone else 0) | os.O_CLOEXEC, 0o600)
             try:
                 # Allocated, not just long: a store to a hole of a mapping would need space that may lack.
                 os.posix_fallocate(fd, 0, STATE_SIZE)
@@ -133,11 +142,15 @@ cdef class State:
                 self._map = mmap.mmap(fd, STATE_SIZE)
             finally:
                 os.close(fd)
+        except FileNotFoundError as error:
+            raise not_shared(path) from error
         except OSError as error:
             raise StorageIOError.of(error, f"opening {path}") from error
         self._view = self._map
         self._words = <volatile uint64_t *>&self._view[0]
         if not is_state(self._map, store_id):
+            if not alone:
+                raise not_shared(path)
             self._map[0:STATE_SIZE] = head_of_state(store_id) + bytes(STATE_SIZE - STATE_BOOT)
 
     cdef uint64_t get(self, StateField field) noexcept:

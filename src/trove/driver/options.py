@@ -110,7 +110,7 @@ def check_bucket(name: object) -> str:
             f"bucket name {shown(name)} is '.' or '..' or holds '/' or a control character; leave them out",
             bucket=name,
         )
-    return name
+    return _exact(name)
 
 
 def check_key(key: object) -> str:
@@ -124,7 +124,12 @@ def check_key(key: object) -> str:
         )
     if "\0" in key:
         raise InvalidKeyError(f"key {shown(key)} holds a NUL character; leave it out", key=key)
-    return key
+    return _exact(key)
+
+
+def _exact(text: str) -> str:
+    """``text`` without what a subclass makes of it, which a driver does not look at."""
+    return text if type(text) is str else str.__str__(text)
 
 
 def check_version_id(version_id: object) -> str | None:
