@@ -186,8 +186,18 @@ cdef int check_seal(bytes key, const uint8_t *value, Py_ssize_t length, str tabl
     return 0
 
 
+# The bytes that a row's body has at least: whoever reads it takes them to be there.
+_LEAST = {"objects": 39, "list_uses": 8, "chunks": 24, "packs": 8, "meta": 24}
+
+
 cdef object unsealed(bytes key, object value, str table):
-    """The body of an index row as a memoryview. Raises CorruptStoreError unless its checksum fits."""
+    """The body of an index row as a memoryview. Raises CorruptStoreError unless its checksum and its length fit."""
     cdef const uint8_t[::1] view = value
+    cdef Py_ssize_t least = _LEAST.get(table, 0)
     check_seal(key, &view[0] if view.shape[0] else NULL, view.shape[0], table)
+    if view.shape[0] - SEAL < least:
+        raise CorruptStoreError(
+            f"a row of the index's table {table!r} is cut short; the log is the truth: run `trove repair` to rebuild "
+            "the index"
+        )
     return memoryview(value)[SEAL:]

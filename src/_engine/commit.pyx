@@ -7,8 +7,9 @@ replay what was written down through the same methods. So an index that is rebui
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcpy
 
 from trove.errors import CorruptStoreError
 
@@ -38,11 +39,16 @@ from .codec cimport (
     store64,
 )
 from .index cimport row as row_in
-from .info cimport EngineInfo, info_of
+from .info cimport ROW_HEAD, EngineInfo, info_of
 from .pack cimport aligned, write_header
 
 cdef enum:
     COMMIT_HEAD = 24
+    LONGEST_BUCKET = 255   # bytes of a name
+    LONGEST_KEY = 1024
+    LEAST_ROW = ROW_HEAD + 5
+
+cdef uint64_t LATEST = 253402300799999999  # the last microsecond of the year 9999
 
 HEAD = b"head"  # the meta row that says which commit the index is at
 
@@ -66,10 +72,40 @@ cdef bytes chunk_row(uint32_t pack, uint64_t offset, uint32_t length, uint64_t r
     return body
 
 
+cdef bint is_bucket_row(bytes row) noexcept:
+    """Whether it begins with a time that there is."""
+    return PyBytes_GET_SIZE(row) >= 8 and load64(<const uint8_t *>PyBytes_AS_STRING(row)) <= LATEST
+
+
+cdef int check_change(int operation, bytes first, bytes second) except -1:
+    """Raise CorruptStoreError for a change that nobody can have made: what is damaged may still have a checksum."""
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(first)
+    cdef const char *name = PyBytes_AS_STRING(first)
+    cdef const void *nul = memchr(name, 0, length)
+    cdef bint right
+    if operation == ADD_LIST:
+        right = length == LIST_ID and PyBytes_GET_SIZE(second) and PyBytes_GET_SIZE(second) % REFERENCE == 0
+    elif operation in (CREATE_BUCKET, DELETE_BUCKET):
+        right = 0 < length <= LONGEST_BUCKET and nul == NULL
+        right = right and (operation == DELETE_BUCKET or is_bucket_row(second))
+    else:
+        right = nul != NULL and 0 < <const char *>nul - name <= LONGEST_BUCKET
+        right = right and 1 < length - (<const char *>nul - name) <= LONGEST_KEY + 1
+        right = right and (operation == DELETE_OBJECT or PyBytes_GET_SIZE(second) >= LEAST_ROW)
+    if right and operation != ADD_LIST:
+        try:
+            PyUnicode_DecodeUTF8(name, length, NULL)
+        except UnicodeDecodeError:
+            right = False
+    if not right:
+        raise CorruptStoreError(f"a commit in the log holds a change of the kind {operation} that can't be")
+    return 0
+
+
 cdef list operations_of(object payload):
     """What the payload of a commit's record lists: (operation, bucket or place or list id, row or references).
 
-    Raises CorruptStoreError for an operation that a newer version wrote.
+    Raises CorruptStoreError for an operation that a newer version wrote, and for what can't be.
     """
     cdef Decoder decoder = Decoder(payload)
     cdef uint32_t i, count
@@ -81,15 +117,16 @@ cdef list operations_of(object payload):
     for i in range(count):
         operation = decoder.u8()
         first = decoder.text()
+        second = None
         if operation in (PUT_OBJECT, ADD_LIST, CREATE_BUCKET):
-            found.append((operation, first, decoder.text()))
-        elif operation in (DELETE_OBJECT, DELETE_BUCKET):
-            found.append((operation, first, None))
-        else:
+            second = decoder.text()
+        elif operation not in (DELETE_OBJECT, DELETE_BUCKET):
             raise CorruptStoreError(
                 f"a commit in the log holds a change of the unknown kind {operation}; it was written by a "
                 "newer Trove: update this one"
             )
+        check_change(operation, first, second)
+        found.append((operation, first, second))
     return found
 
 
@@ -166,7 +203,10 @@ cdef class Commit:
         if row[0] != LIST:
             raise CorruptStoreError("an object's row holds its content in an unknown way; update Trove")
         list_id = info.content()[:LIST_ID]
-        uses = self._uses(list_id) + (1 if retain else -1)
+        uses = self._uses(list_id)
+        if not uses and not retain:
+            raise CorruptStoreError("a chunk list is let go of that nobody uses; run `trove repair` to rebuild the index")
+        uses += 1 if retain else -1
         if uses:
             return self._set_uses(list_id, uses)
         self._each(bytes(self._list(list_id)), False)
@@ -225,7 +265,7 @@ cdef class Commit:
         if found is None:
             raise CorruptStoreError("a chunk is missing from the index; run `trove repair` to rebuild it")
         old = found
-        references = load64(&old[16]) - 1
+        references = load64(&old[16]) - 1  # an index that says 0 says 2 ** 64 - 1 then, and verify tells
         if references:
             body = chunk_row(load32(&old[0]), load64(&old[8]), load32(&old[4]), references)
             self.txn.put(key, sealed(key, body), True, True, False, self.index.chunks)

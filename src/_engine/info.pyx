@@ -7,7 +7,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from trove.driver.types import EMPTY, STANDARD, ObjectInfo, ReadOnlyDict
-from trove.errors import CorruptStoreError
+from trove.errors import CorruptStoreError, shown
 
 from .codec cimport REFERENCE, Decoder, Encoder, load64
 
@@ -55,7 +55,8 @@ cdef bytes attributes_block(object content_type, object storage_class, object me
 cdef EngineInfo info_of(str key, bytes held, Py_ssize_t base):
     """The info over the row that begins at ``base`` in ``held``."""
     cdef EngineInfo info = EngineInfo.__new__(EngineInfo)
-    if PyBytes_GET_SIZE(held) - base < ROW_HEAD + 8:
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(held) - base
+    if length < ROW_HEAD + 5 or (PyBytes_AS_STRING(held)[base + 1] & HAS_EXPIRY and length < ROW_HEAD + 8):
         raise CorruptStoreError("the row of an object is cut short; run `trove repair`")
     info.key = key
     info._held = held
@@ -71,6 +72,16 @@ cdef Decoder attributes_of(EngineInfo info):
     decoder.size = PyBytes_GET_SIZE(info._held)
     decoder.take(info._base + ROW_HEAD + (8 if info.head()[1] & HAS_EXPIRY else 0))
     return decoder
+
+
+cdef object pairs_of(Decoder decoder):
+    """The metadata or the tags that stand next."""
+    pairs = {}
+    count = decoder.varint()
+    for _ in range(count):
+        name = decoder.text().decode()
+        pairs[name] = decoder.text().decode()
+    return ReadOnlyDict(pairs) if pairs else EMPTY
 
 
 cdef Py_ssize_t after_attributes(EngineInfo info) except -1:
@@ -118,17 +129,15 @@ cdef class EngineInfo:
         cdef Decoder decoder
         if self._parsed is None:
             decoder = attributes_of(self)
-            content_type = decoder.text().decode()
-            storage_class = decoder.text().decode() or STANDARD
-            version_id = decoder.text().decode()
-            mappings = []
-            for _ in range(2):
-                count = decoder.varint()
-                pairs = {}
-                for _ in range(count):
-                    name = decoder.text().decode()
-                    pairs[name] = decoder.text().decode()
-                mappings.append(ReadOnlyDict(pairs) if pairs else EMPTY)
+            try:
+                content_type = decoder.text().decode()
+                storage_class = decoder.text().decode() or STANDARD
+                version_id = decoder.text().decode()
+                mappings = [pairs_of(decoder), pairs_of(decoder)]
+            except UnicodeDecodeError as error:
+                raise CorruptStoreError(
+                    f"the row of the object {shown(self.key)} holds what is no text; run `trove repair`"
+                ) from error
             self._content = decoder.position
             self._parsed = (content_type, storage_class, version_id, mappings[0], mappings[1])
         return self._parsed
@@ -165,7 +174,12 @@ cdef class EngineInfo:
 
     @property
     def last_modified(self):
-        return _EPOCH + timedelta(microseconds=<int64_t>load64(self.head() + ROW_TIME))
+        try:
+            return _EPOCH + timedelta(microseconds=<int64_t>load64(self.head() + ROW_TIME))
+        except OverflowError as error:
+            raise CorruptStoreError(
+                f"the row of the object {shown(self.key)} holds what is no time; run `trove repair`"
+            ) from error
 
     @property
     def content_type(self):

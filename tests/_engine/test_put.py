@@ -54,3 +54,13 @@ def test_a_batch_is_not_committed_to_another_store(tmp_path: Path) -> None:
     with pytest.raises(BucketNotFoundError):
         driver.head("b", "large")
     driver.close()
+
+
+@pytest.mark.parametrize("content_type", ["x", "xy", "xyz"])
+def test_an_empty_object_of_the_shortest_type_can_be_read(tmp_path: Path, content_type: str) -> None:
+    with trove.open(f"trove://{tmp_path}/store") as driver:
+        driver.create_bucket("b")
+        driver.put("b", "k", b"", content_type=content_type)
+        assert driver.head("b", "k").content_type == content_type
+        assert [info.content_type for info in driver.list("b")] == [content_type]
+        assert driver.get("b", "k").read() == b""
