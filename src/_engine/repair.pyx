@@ -17,8 +17,6 @@ from dataclasses import replace
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t, uint64_t
 
-from xxhash import xxh3_64_intdigest
-
 from trove.errors import CorruptStoreError, InvalidDSNError, NotFoundError, StorageIOError, TroveError
 
 from .amend cimport Amendment
@@ -28,7 +26,6 @@ from .codec cimport (
     DELETE_OBJECT,
     PACK_HEADER,
     PUT_OBJECT,
-    RECORD_HEADER,
     REFERENCE,
     reference_at,
 )
@@ -41,16 +38,18 @@ from . import snapshots, store
 from .amend import Amendment as new_amendment
 from .cores import alone_with
 from .examine import examined_copy, head, opened_copy
+from .foreign import header_fits, is_foreign, is_of_no_pack
 from .gate import Gate
 from .info import info_of_row
 from .opening import lay_out
-from .pack import PACK_MAGIC, is_unmade, pack_header, sync_folder
+from .pack import is_unmade, pack_header, sync_folder
 from .quarantine import Quarantine
 from .recovery import BULK_BYTES, changed_at, index_file, replay_chain
 from .reports import Lost, Quarantined, RepairReport
 from .scan import records
 from .state import UNKNOWN_BOOT, this_boot
 from .verify import Chunks, Meter, all_holes, holes_in_use, objects_with, pack_file
+from .voids import to_void
 
 # What a commit did to a bucket or an object, for people.
 _WORDS = {
@@ -83,6 +82,7 @@ class Repair:
         self._quarantine = Quarantine(path)
         self._lost = []
         self._done = []
+        self._misfit = "the STORE file was damaged"
 
     def run(self):
         """Repair all that needs it; the report."""
@@ -120,7 +120,7 @@ class Repair:
         parameters = self.parameters()
         target = os.path.join(self._path, store.NAME)
         if os.path.lexists(target):
-            self._quarantine.move("the STORE file was damaged", store.NAME)
+            self._quarantine.move(self._misfit, store.NAME)
             self._quarantine.sync()
         store.write(self._path, parameters)
         sync_folder(self._path)
@@ -129,11 +129,17 @@ class Repair:
 
     def _parameters_of_file(self):
         try:
-            return store.read(self._path)
+            parameters = store.read(self._path)
         except CorruptStoreError:
             if store.made_by_newer(self._path):
                 raise
             return None
+        if parameters is not None:
+            heads = [found for _, found in self._pack_heads()]
+            if is_of_no_pack(self._path, bytes.fromhex(parameters.store_id), heads):
+                self._misfit = "the STORE file was of another store"
+                return None
+        return parameters
 
     def _pack_heads(self):
         """The header of every pack, or what there is of it: [(number, bytes)]."""
@@ -225,7 +231,7 @@ class Repair:
             if len(found) < PACK_HEADER or found == wanted:
                 continue
             file = pack_file(number)
-            if header_fits(found) and found[16:32] != packs.store_id:
+            if is_foreign(found, packs.store_id):
                 self._quarantine.move("it is a pack of another store", file)
                 continue
             self._quarantine.keep_range("the header of the pack was damaged", file, 0, PACK_HEADER)
@@ -260,7 +266,7 @@ class Repair:
         for number, error in log.unreadable:
             self._done.append(f"left out {pack_file(number)}: {error}")
         index = Index(os.path.join(scratch, "index"), bulk=BULK_BYTES)
-        reached = replay_chain(index, log, 0)
+        reached = replayed(index, log, 0)
         better, saved = self._best(log, reached, trusted, scratch)
         last = max(log.highest, saved, acknowledged, state.raised[1], state.get(STATE_BURNED) if trusted else 0)
         broken = log.highest > reached or saved > reached or acknowledged > reached
@@ -280,7 +286,7 @@ class Repair:
             reached = last = self._amend(index, writer, state, reached, last + 1, better)
         if damaged:
             reached = last = self._drop_objects(index, writer, state, reached, last + 1, damaged)
-        self._void(packs, writer, log)
+        self._void(packs, writer, to_void(log, index))
         if better is not None:
             better.close()
         self._install(index, state, reached, last)
@@ -301,7 +307,7 @@ class Repair:
             os.makedirs(folder)
             shutil.copyfile(path, os.path.join(folder, "data.mdb"))
             index = Index(folder, bulk=BULK_BYTES)
-            went = replay_chain(index, log, head(index))
+            went = replayed(index, log, head(index))
             if went > best[1]:
                 if best[0] is not None:
                     best[0].close()
@@ -318,8 +324,12 @@ class Repair:
         for sequence, entry in log.unchained():
             if sequence <= saved:
                 continue
+            try:
+                operations = operations_of(log.payload(entry))
+            except CorruptStoreError:
+                continue  # whole as a record, and yet it says nothing
             there.add(sequence)
-            for operation, name, _ in operations_of(log.payload(entry)):
+            for operation, name, _ in operations:
                 if operation in _WORDS:
                     touched[name] = (sequence, _WORDS[operation])
         missing = [number for number in range(saved + 1, last + 1) if number not in there][:1000]
@@ -413,11 +423,9 @@ class Repair:
             index.end(txn)
         self._quarantine.sync()
 
-    def _void(self, packs, writer, Log log):
-        """Make every hole a record that says so, in 32 bytes of it: from now on it can be hopped over."""
-        for number, start, end in all_holes(log):
-            if end - start < RECORD_HEADER:
-                continue
+    def _void(self, packs, writer, spans):
+        """Make each of these a record that says so, in 32 bytes of it: from now on it can be hopped over."""
+        for number, start, end in spans:
             fd = os.open(packs.path(number), os.O_RDWR | os.O_CLOEXEC)
             pack = Pack(number, packs.path(number), fd)
             writer.take_back(pack, start, end - start)
@@ -438,10 +446,27 @@ class Repair:
         self._done.append(f"made the index anew, at commit {reached}")
 
 
-def header_fits(found):
-    """Whether a pack's header is what somebody wrote, of whatever format version."""
-    sealed = len(found) == PACK_HEADER and found.startswith(PACK_MAGIC)
-    return sealed and xxh3_64_intdigest(found[:-8]) == int.from_bytes(found[-8:], "little")
+def replayed(Index index, Log log, base):
+    """Apply the chain of ``log`` after ``base`` as far as it goes; the number that ``index`` is at then.
+
+    It ends before the first commit that can't be applied, however whole its record is.
+    """
+    try:
+        return replay_chain(index, log, base)
+    except CorruptStoreError:
+        pass
+    numbers = log.chained()
+    whole, beyond = 0, len(numbers)
+    while beyond - whole > 1:
+        middle = (whole + beyond) // 2
+        try:
+            replay_chain(index, log, head(index), numbers[middle - 1])
+            whole = middle
+        except CorruptStoreError:
+            beyond = middle
+    reached = head(index)
+    log.follow(base, reached)
+    return reached
 
 
 def spans(numbers):

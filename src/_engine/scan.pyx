@@ -30,6 +30,7 @@ from .codec cimport (
     store32,
 )
 from .pack cimport Pack, Packs, aligned
+from .foreign import check_own
 
 cdef extern from "<string.h>" nogil:
     void *memmem(const void *haystack, size_t haystack_length, const void *needle, size_t needle_length)
@@ -217,7 +218,7 @@ cdef class Log:
         self._readers = {}
         for number in packs.numbers():
             try:
-                self._read(number, base, until, progress)
+                self._read(number, base, until, progress, lenient)
             except (CorruptStoreError, StorageIOError) as error:
                 if not lenient:
                     raise
@@ -227,11 +228,14 @@ cdef class Log:
         if self.chain == NULL:
             raise MemoryError
 
-    def _read(self, number, uint64_t base, uint64_t until, progress):
+    def _read(self, number, uint64_t base, uint64_t until, progress, bint lenient):
         cdef Scan scan = Scan(self.packs, number)
         cdef uint64_t end
         cdef bint beyond = False
         scan._position = end = self.ends.get(number, PACK_HEADER)
+        if end == PACK_HEADER and not lenient and scan.blocks.size >= PACK_HEADER:
+            # None of its records would be found to be one, as if it were empty.
+            check_own(scan.blocks.pack.path, scan.blocks.at(0, PACK_HEADER)[:PACK_HEADER], self.packs.store_id)
         while scan.next():
             if scan.kind == COMMIT:
                 self.highest = max(self.highest, scan.sequence)
@@ -342,6 +346,19 @@ cdef class Log:
             if self.entries[i].settled and self.entries[i].predecessor > end:
                 return True
         return False
+
+    def sequences(self, pack=None, uint64_t start=0, uint64_t end=LAST):
+        """The numbers of all commits; or of those whose records' payloads begin in that range of a pack."""
+        cdef Py_ssize_t i
+        return [
+            self.entries[i].sequence for i in range(self.count)
+            if pack is None or (self.entries[i].pack == pack and start <= self.entries[i].offset < end)
+        ]
+
+    def chained(self):
+        """The numbers of the commits of the chain, in order."""
+        cdef Py_ssize_t i
+        return [self.entries[self.chain[i]].sequence for i in range(self.length)]
 
     def unchained(self):
         """Numbers of commits that the chain does not reach, in order: [(sequence, entry)]."""

@@ -235,6 +235,23 @@ def test_the_head_of_an_extent_is_mended_and_its_data_stays(store: Damaged) -> N
     check(store, ALL)
 
 
+@pytest.mark.parametrize("shift", range(8))
+def test_an_object_that_holds_a_piece_of_the_log_stays_whole(store: Damaged, shift: int) -> None:
+    """Where the head of its extent is damaged, its data is searched, and a commit is found in it."""
+    at = store.where(small(7)) // 8 * 8
+    piece = store.pack.read_bytes()[at - 400 : at + 1200]
+    data = large(1)[: 1000 + shift] + piece + large(2)[:1000]
+    with store.open() as driver:
+        driver.put("c", "piece", data)
+    store.flip(store.pack, store.where(data[:64]) - 5)
+    assert repaired(store).lost == ()
+    assert problems(store) == []
+    with store.open() as driver:
+        assert driver.get("c", "piece").read() == data
+        driver.delete("c", "piece")
+    check(store, ALL)
+
+
 def test_a_missing_pack_costs_its_data_and_not_what_the_index_has(store: Damaged) -> None:
     store.pack.unlink()
     report = repaired(store)

@@ -1,0 +1,63 @@
+"""Files of one store in the folder of another: what they say is not believed, and nothing is given up for it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from harness.damage import ALL, Damaged, repaired
+from harness.files import unchanged
+
+from trove.errors import CorruptStoreError
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Damaged:
+    return Damaged(tmp_path / "store")
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Damaged:
+    return Damaged(tmp_path / "other")
+
+
+@pytest.mark.parametrize("mode", ["r", "rw"])
+@pytest.mark.parametrize("index", [True, False])
+def test_the_store_file_of_another_store_makes_no_empty_one(
+    store: Damaged, other: Damaged, mode: str, index: bool
+) -> None:
+    shutil.copyfile(other.path / "STORE", store.path / "STORE")
+    if not index:
+        store.drop_index()
+    with unchanged(store.path / "packs"), pytest.raises(CorruptStoreError, match="another store") as caught:
+        store.open(mode=mode)
+    assert "STORE" in str(caught.value)
+    assert "trove repair" in str(caught.value)
+
+
+@pytest.mark.parametrize("opened", [True, False])
+@pytest.mark.parametrize("state", [True, False])
+def test_a_repair_goes_by_the_packs(store: Damaged, other: Damaged, opened: bool, state: bool) -> None:
+    before = (store.path / "STORE").read_bytes()
+    shutil.copyfile(other.path / "STORE", store.path / "STORE")
+    if not state:
+        (store.path / "state").unlink()
+    if opened:
+        with pytest.raises(CorruptStoreError):
+            store.open()
+    report = repaired(store)
+    assert report.lost == ()
+    assert [each.what for each in report.quarantined] == ["the STORE file was of another store"]
+    assert (store.path / "STORE").read_bytes() == before
+    assert set(store.content()) == ALL
+
+
+def test_a_pack_of_another_store_in_place_of_the_only_one_makes_it_no_other_store(
+    store: Damaged, other: Damaged
+) -> None:
+    """The index is whole: it has the small objects."""
+    shutil.copyfile(other.pack, store.pack)
+    report = repaired(store)
+    assert {each.bucket for each in report.lost} == {"c"}
+    assert set(store.content()) == {(bucket, key) for bucket, key in ALL if bucket == "b"}
