@@ -1,6 +1,6 @@
 """Damages small stores, one seed after the other, and tries each; prints what failed, as JSON.
 
-In ``tests``, ``python -m harness.hostile_rounds rounds FOLDER SEED 1`` tries one seed again by itself: the store
+In ``tests``, ``python -m harness.hostile_rounds rounds FOLDER SEED 1`` tries one seed again: the store
 is left in the folder if it fails. ``found`` instead of ``rounds`` tries faults that are planted.
 """
 
@@ -39,6 +39,7 @@ def made(folder: Path) -> list[Whole]:
     found = []
     for number, (kind, make) in enumerate(MAKERS.items()):
         path = folder / f"whole-{number}"
+        shutil.rmtree(path, ignore_errors=True)
 
         def work(path: Path = path, kind: str = kind, make: object = make) -> None:
             history = History(kind)
