@@ -35,13 +35,13 @@ def check_own(path: str, header: bytes, store_id: bytes) -> None:
     """Raise CorruptStoreError if the pack ``path``, which begins with ``header``, is of another store."""
     if is_foreign(header, store_id):
         raise CorruptStoreError(
-            f"{path} is of another store than its STORE file says; put back the one that is of the other, or run "
-            "`trove repair`"
+            f"{path} is of another store than the STORE file; put back the one that is not of this store, or "
+            "run `trove repair`"
         )
 
 
 def is_of_no_pack(store: str, store_id: bytes, headers: Sequence[bytes]) -> bool:
-    """Whether the STORE file of ``store``, which says ``store_id``, is of another store than all that is there.
+    """Whether the STORE file of ``store``, which says ``store_id``, is of another store than the rest of it.
 
     So say all packs that say anything, those with ``headers``, and ``state`` has seen no commit of its own.
     """

@@ -1,4 +1,4 @@
-"""Files of one store in the folder of another: what they say is not believed, and nothing is given up for it."""
+"""Files of one store in the folder of another: they are not believed, and nothing is lost for them."""
 
 from __future__ import annotations
 

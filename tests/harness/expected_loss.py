@@ -80,11 +80,13 @@ class Damage:
     @cached_property
     def tail(self) -> int | None:
         """The commit from which on all are damaged, if nothing that is left says that they were there."""
-        if not self.commits or self.state:
+        if not self.commits:
             return None
-        first = min(self.commits)
-        beyond = set(range(first, len(self.whole.log.commits) + 1))
-        return first if beyond == self.commits else None
+        first, last = min(self.commits), len(self.whole.log.commits)
+        if self.state and (self.whole.kind != "died elsewhere" or first < last):
+            # Of a writer that died with its machine nobody knows whether it wrote all of its last commit.
+            return None
+        return first if set(range(first, last + 1)) == self.commits else None
 
     def data(self, place: Place) -> bool:
         """Whether all bytes of an object are there."""
