@@ -51,6 +51,8 @@ from .state import UNKNOWN_BOOT, this_boot
 from .verify import Chunks, Meter, all_holes, holes_in_use, objects_with, pack_file
 from .voids import to_void
 
+SPANS = 100  # of missing commits that are named at most
+
 # What a commit did to a bucket or an object, for people.
 _WORDS = {
     PUT_OBJECT: "a put", DELETE_OBJECT: "a delete", CREATE_BUCKET: "its creation", DELETE_BUCKET: "its deletion",
@@ -332,7 +334,7 @@ class Repair:
             for operation, name, _ in operations:
                 if operation in _WORDS:
                     touched[name] = (sequence, _WORDS[operation])
-        missing = [number for number in range(saved + 1, last + 1) if number not in there][:1000]
+        missing = gaps(there, saved + 1, last)
         if missing:
             self._lost.append(
                 Lost(f"commits are damaged or missing, and what they changed is not known: {spans(missing)}")
@@ -469,15 +471,22 @@ def replayed(Index index, Log log, base):
     return reached
 
 
-def spans(numbers):
-    """Ascending numbers in words: ``'4, 7 to 9'``."""
-    parts = []
-    for number in numbers:
-        if parts and parts[-1][1] == number - 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in parts)
+def gaps(numbers, first, last):
+    """Which of the numbers from ``first`` to ``last`` are not among ``numbers``: [(start, end)], both included."""
+    found = []
+    for number in sorted(numbers):
+        if first < number <= last:
+            found.append((first, number - 1))
+        first = max(first, number + 1)
+    if first <= last:
+        found.append((first, last))
+    return found
+
+
+def spans(gaps):
+    """The same in words: ``'4, 7 to 9'``; of very many the first ones."""
+    words = [str(first) if first == last else f"{first} to {last}" for first, last in gaps[:SPANS]]
+    return ", ".join(words) + (" and others" if len(gaps) > SPANS else "")
 
 
 def each_reference(bytes references):

@@ -43,6 +43,8 @@ cdef enum:
 
 LAST = (1 << 64) - 1   # no commit has a higher number
 
+cdef uint64_t HIGHEST = <uint64_t>1 << 63  # nor does any store get so far
+
 
 cdef class Blocks:
     def __init__(self, Pack pack):
@@ -127,7 +129,7 @@ cdef class Scan:
         if load32(header) != RECORD_MAGIC or header[4] not in (EXTENT, COMMIT, VOID) or length > left:
             return False
         checked = 0 if header[4] == VOID else length
-        if header[4] == COMMIT and length < COMMIT_HEAD:
+        if header[4] == COMMIT and (length < COMMIT_HEAD or not 0 < load64(header + 16) < HIGHEST):
             return False
         if header[4] == EXTENT:
             if length < 8:

@@ -12,8 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,33 +41,20 @@ def check(folder: Path, first: int, count: int) -> None:
     assert not said, f"{len(said)} of {count} failed; in {TESTS}:\n" + "\n".join(said)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """In memory, where there is such a place: thousands of stores are flushed. What failed stays there."""
-    memory = Path("/dev/shm")
-    if not memory.is_dir():
-        yield tmp_path_factory.mktemp("stores")
-        return
-    path = Path(tempfile.mkdtemp(prefix="trove-fuzz-", dir=memory))
-    yield path
-    if not list(path.rglob("seed-*")):
-        shutil.rmtree(path)
-
-
-def test_some_damaged_stores(folder: Path) -> None:
-    check(folder / "some", FIRST, 50)
+def test_some_damaged_stores(memory_folder: Path) -> None:
+    check(memory_folder / "some", FIRST, 50)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(8))
-def test_thousands_of_damaged_stores(folder: Path, part: int) -> None:
-    check(folder / str(part), FIRST + 500 * part, 500)
+def test_thousands_of_damaged_stores(memory_folder: Path, part: int) -> None:
+    check(memory_folder / str(part), FIRST + 500 * part, 500)
 
 
 @pytest.fixture(scope="module")
-def found(folder: Path) -> dict[str, str]:
-    said: dict[str, str] = ran("found", folder / "planted", 0, 80)
-    shutil.rmtree(folder / "planted")
+def found(memory_folder: Path) -> dict[str, str]:
+    said: dict[str, str] = ran("found", memory_folder / "planted", 0, 80)
+    shutil.rmtree(memory_folder / "planted")
     return said
 
 

@@ -17,12 +17,13 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+from crash.powercut import forked
+
 from .accidents import befall, befall_files
 from .expected_loss import Damage, Whole
-from .forked_examiner import forked_examiner
 from .hostile_case import Case
 from .isolated import outcome
-from .killed_writer import forked
+from .killed_writer import forked as in_a_fork
 from .log_map import log_map
 from .planted_faults import PLANTED, Fault, Planted, forge
 from .small_store import MAKERS, History, settle_in
@@ -46,7 +47,7 @@ def made(folder: Path) -> list[Whole]:
             make(path, history)  # type: ignore[operator]
             path.with_suffix(".history").write_bytes(pickle.dumps(history))
 
-        assert forked(work) == 0
+        assert in_a_fork(work) == 0
         history = pickle.loads(path.with_suffix(".history").read_bytes())
         found.append(Whole(kind, path, history, log_map(path)))
     return found
@@ -62,7 +63,7 @@ def tried(
     seconds: float = SECONDS,
 ) -> dict[str, object]:
     """Let accidents happen to a copy of a store; how that went, ``said`` being ``""`` if well."""
-    store = folder / f"seed-{seed}"
+    store = folder / f"kept-{seed}"
     shutil.rmtree(store, ignore_errors=True)
     shutil.copytree(whole.path, store)
     settle_in(whole.kind, store)
@@ -70,7 +71,8 @@ def tried(
     accidents = befall(store, random, other.path)
 
     def work() -> None:
-        with forked_examiner(), planted():
+        forked.use()
+        with planted():
             Case(store, Damage(whole, store, other, accidents), random).run()
 
     said = outcome(work, seconds)

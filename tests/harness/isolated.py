@@ -52,6 +52,15 @@ def outcome(work: Callable[[], object], seconds: float) -> str:
     return ""
 
 
+def limit() -> None:
+    """Let this process have so much of everything, beyond what it has, and no more."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    addresses = pages * resource.getpagesize() + ROOM
+    resource.setrlimit(resource.RLIMIT_AS, (addresses, addresses))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LONGEST_FILE, LONGEST_FILE))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def _child(work: Callable[[], object], said: int) -> None:
     status = 1
     try:
@@ -59,11 +68,7 @@ def _child(work: Callable[[], object], said: int) -> None:
         os.dup2(said, 2)
         faulthandler.enable()
         logging.disable()
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        limit = pages * resource.getpagesize() + ROOM
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (LONGEST_FILE, LONGEST_FILE))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        limit()
         work()
         status = 0
     except BaseException:
