@@ -48,8 +48,9 @@ from .recovery import BULK_BYTES, changed_at, index_file, replay_chain
 from .reports import Lost, Quarantined, RepairReport
 from .scan import records
 from .state import UNKNOWN_BOOT, this_boot
-from .verify import Chunks, Meter, all_holes, holes_in_use, objects_with, pack_file
-from .voids import to_void
+from .same_log import is_of
+from .verify import Chunks, Meter, objects_with, pack_file
+from .voids import each_hole, holes_in_use, to_void
 
 SPANS = 100  # of missing commits that are named at most
 
@@ -272,7 +273,7 @@ class Repair:
         better, saved = self._best(log, reached, trusted, scratch)
         last = max(log.highest, saved, acknowledged, state.raised[1], state.get(STATE_BURNED) if trusted else 0)
         broken = log.highest > reached or saved > reached or acknowledged > reached
-        holes = all_holes(log) if broken else holes_in_use(log, better or index)
+        holes = each_hole(log) if broken else holes_in_use(log, better or index)
         for number, start, end in holes:
             self._quarantine.keep_range("no whole record stands here", pack_file(number), start, end - start)
         # Looked at before anything is written: a new pack may take the number of one that is missing.
@@ -300,8 +301,13 @@ class Repair:
         at, problems = examined_copy(os.path.join(self._path, "index"), target)
         # After a power cut pages of the index can be of any age: it only counts where the log is worse.
         if at is not None and at > reached and not problems and (trusted or log.highest > reached):
-            best = (opened_copy(target), at)
-            self._done.append(f"took what the log lacks after commit {reached} from the index")
+            live = opened_copy(target)
+            if is_of(live, log, at):
+                best = (live, at)
+                self._done.append(f"took what the log lacks after commit {reached} from the index")
+            else:
+                live.close()
+                self._done.append("left the index out: it is of another store")
         for path in snapshots.found(self._path):
             if int(path.stem) <= best[1]:
                 continue
@@ -309,6 +315,10 @@ class Repair:
             os.makedirs(folder)
             shutil.copyfile(path, os.path.join(folder, "data.mdb"))
             index = Index(folder, bulk=BULK_BYTES)
+            if not is_of(index, log, head(index)):
+                index.close()
+                self._done.append(f"left the snapshot {path.name} out: it is of another store")
+                continue
             went = replayed(index, log, head(index))
             if went > best[1]:
                 if best[0] is not None:

@@ -349,13 +349,10 @@ cdef class Log:
                 return True
         return False
 
-    def sequences(self, pack=None, uint64_t start=0, uint64_t end=LAST):
-        """The numbers of all commits; or of those whose records' payloads begin in that range of a pack."""
+    def numbered(self):
+        """All commits, in the order of their numbers: [(sequence, entry)]."""
         cdef Py_ssize_t i
-        return [
-            self.entries[i].sequence for i in range(self.count)
-            if pack is None or (self.entries[i].pack == pack and start <= self.entries[i].offset < end)
-        ]
+        return sorted((self.entries[i].sequence, i) for i in range(self.count))
 
     def chained(self):
         """The numbers of the commits of the chain, in order."""

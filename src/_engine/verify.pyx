@@ -30,6 +30,7 @@ from .pack import is_unmade, pack_header
 from .recovery import BULK_BYTES, replay_chain
 from .reports import Problem, VerifyReport
 from .scan import LAST
+from .voids import each_hole, holes_in_use
 
 cdef enum:
     ROUND = 1_000_000   # chunks whose places are held in memory at once
@@ -370,36 +371,13 @@ class Verification:
     def _check_holes(self, Log log, Index index):
         """What is no record is what a dead writer left, unless something refers into it or the chain breaks."""
         broken = any("breaks after commit" in problem.what for problem in self.problems)
-        for number, start, end in holes_in_use(log, index) if not broken else all_holes(log):
+        for number, start, end in holes_in_use(log, index) if not broken else each_hole(log):
             self._problem("no whole record stands here", pack_file(number), start, end - start)
 
     def _check_snapshots(self):
         for path in snapshots.found(self._core.path):
             if not snapshots.whole(path):
                 self._problem("the snapshot is damaged", file=f"snapshots/{path.name}")
-
-
-def all_holes(Log log):
-    """What is no whole record: (pack, start, end)."""
-    return [(number, start, end) for number, holes in log.holes.items() for start, end in holes]
-
-
-def holes_in_use(Log log, Index index):
-    """Those of them that chunks of ``index`` stand in."""
-    holes = all_holes(log)
-    if not holes:
-        return []
-    used = set()
-    txn = index.begin()
-    try:
-        for _, value in txn.cursor(index.chunks):
-            pack, offset = int.from_bytes(value[8:12], "little"), int.from_bytes(value[16:24], "little")
-            for start, end in log.holes.get(pack, ()):
-                if start <= offset < end:
-                    used.add((pack, start, end))
-    finally:
-        index.end(txn)
-    return [hole for hole in holes if hole in used]
 
 
 def verify(Core core, progress=None):

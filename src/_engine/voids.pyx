@@ -1,60 +1,54 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Voids: which parts of damaged packs a repair makes records that say that there is nothing."""
-
-from collections import Counter
+"""Voids: which parts of damaged packs are what somebody left, and can be written over."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from .codec cimport RECORD_HEADER, load32, load64
+from .codec cimport RECORD_HEADER, SEAL, load32, load64
 from .index cimport Index
 from .scan cimport Log
 
 
-def to_void(Log log, Index index):
-    """What of the packs can become void, in order: [(pack, start, end)].
+def holes_in_use(Log log, Index index):
+    """The holes that chunks of ``index`` stand in: what they were written with is damaged: [(pack, start, end)].
 
-    These are the holes of ``log``. The head of a void is written over the first bytes of a hole, which may be
-    the data of a chunk: where the head of an extent is damaged, its data is searched for records, and can hold
-    what was one. Such a hole becomes one with the hole before it, if every commit between them is elsewhere, too.
+    Not those that begin within a chunk: where the head of an extent is damaged, its data is searched for records,
+    and can hold what was one. What is behind that belongs to the hole before it.
     """
-    spans = []
-    if not log.holes:
-        return spans
-    taken = begun_by_chunks(log, index)
-    copies = Counter(log.sequences())
-    for number, holes in log.holes.items():
-        before = None
-        for start, end in holes:
-            if (number, start) in taken:
-                between = Counter(log.sequences(number, before[1], start)) if before else Counter()
-                if before is None or any(copies[each] <= count for each, count in between.items()):
-                    continue
-                copies -= between
-                before[2] = end
-            elif end - start >= RECORD_HEADER:
-                before = [number, start, end]
-                spans.append(before)
-    return [tuple(span) for span in spans]
+    used, begun = holes_and_chunks(log, index)
+    return [hole for hole in each_hole(log) if hole in used - begun]
 
 
-cdef set begun_by_chunks(Log log, Index index):
-    """The holes whose first bytes are of chunks that ``index`` has: {(pack, start)}."""
+def to_void(Log log, Index index):
+    """The holes over whose first bytes the head of a void can be written: no chunk of ``index`` has them."""
+    _, begun = holes_and_chunks(log, index)
+    return [hole for hole in each_hole(log) if hole[2] - hole[1] >= RECORD_HEADER and hole not in begun]
+
+
+def each_hole(Log log):
+    """What is no whole record: [(pack, start, end)]."""
+    return [(number, start, end) for number, holes in log.holes.items() for start, end in holes]
+
+
+cdef tuple holes_and_chunks(Log log, Index index):
+    """The holes that chunks begin in, and those whose first bytes are of a chunk."""
     cdef const uint8_t[::1] row
     cdef uint64_t offset, end
-    cdef uint32_t length
-    found = set()
+    used, begun = set(), set()
+    if not log.holes:
+        return used, begun
     txn = index.begin()
     try:
         for _, value in txn.cursor(index.chunks):
             row = value
-            holes = log.holes.get(load32(&row[8]))
-            if holes is None:
-                continue
-            length, offset = load32(&row[12]), load64(&row[16])
-            end = offset + length
-            for start, _ in holes:
-                if offset < start + RECORD_HEADER and start < end:
-                    found.add((load32(&row[8]), start))
+            if row.shape[0] < SEAL + 24:
+                continue  # told by the examination
+            pack, offset = load32(&row[SEAL]), load64(&row[SEAL + 8])
+            end = offset + load32(&row[SEAL + 4])
+            for hole in log.holes.get(pack, ()):
+                if hole[0] <= offset < hole[1]:
+                    used.add((pack, *hole))
+                if offset < hole[0] + RECORD_HEADER and hole[0] < end:
+                    begun.add((pack, *hole))
     finally:
         index.end(txn)
-    return found
+    return used, begun

@@ -61,3 +61,24 @@ def test_a_pack_of_another_store_in_place_of_the_only_one_makes_it_no_other_stor
     report = repaired(store)
     assert {each.bucket for each in report.lost} == {"c"}
     assert set(store.content()) == {(bucket, key) for bucket, key in ALL if bucket == "b"}
+
+
+def test_the_index_of_another_store_bridges_nothing(store: Damaged, other: Damaged) -> None:
+    """It is as sound as one's own, and at the same commit."""
+    store.drop_index()
+    shutil.copytree(other.path / "index", store.path / "index")
+    store.flip_commit(7)
+    report = repaired(store)
+    assert "left the index out: it is of another store" in report.done
+    assert set(store.content()) == {("b", f"small-{number:03d}") for number in range(7)}
+
+
+def test_a_snapshot_of_another_store_bridges_nothing(store: Damaged, other: Damaged) -> None:
+    with other.open() as driver:
+        driver.snapshot()
+    store.drop_index()
+    shutil.rmtree(store.path / "snapshots")
+    shutil.copytree(other.path / "snapshots", store.path / "snapshots")
+    store.flip_commit(7)
+    assert any("snapshot" in each and "another store" in each for each in repaired(store).done)
+    assert set(store.content()) == {("b", f"small-{number:03d}") for number in range(7)}

@@ -1,0 +1,53 @@
+# cython: language_level=3
+"""Same log: whether an index, which names no store, can be of a log.
+
+The index of another store is as sound as one's own. But its rows are not those that the commits of this log made.
+"""
+
+from trove.errors import CorruptStoreError
+
+from .codec cimport DELETE_OBJECT, PUT_OBJECT
+from .commit cimport operations_of
+from .index cimport Index, row
+from .scan cimport Log
+
+ASKED = 100  # objects whose rows are compared at most
+
+
+def is_of(Index index, Log log, at):
+    """Whether ``index``, which is at commit ``at``, is of ``log``, as far as that has commits to tell by.
+
+    Commits that are lost can have changed what the others made: most rows have to be as they say, not all.
+    """
+    same = other = 0
+    txn = index.begin()
+    try:
+        for place, body in made_last(log, at).items():
+            found = row(txn, index.objects, place, "objects")
+            if (None if found is None else bytes(found)) == body:
+                same += 1
+            else:
+                other += 1
+    except CorruptStoreError:
+        return False
+    finally:
+        index.end(txn)
+    return same >= other
+
+
+cdef dict made_last(Log log, at):
+    """What the newest commits up to ``at`` made of objects: place -> row, or ``None`` for none."""
+    found = {}
+    for sequence, entry in reversed(log.numbered()):
+        if sequence > at:
+            continue
+        try:
+            operations = operations_of(log.payload(entry))
+        except CorruptStoreError:
+            continue
+        for operation, place, body in reversed(operations):
+            if operation in (PUT_OBJECT, DELETE_OBJECT):
+                found.setdefault(place, body)
+        if len(found) >= ASKED:
+            break
+    return found
