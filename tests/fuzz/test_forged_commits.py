@@ -188,6 +188,8 @@ def run(tmp_path: Path, count: int) -> None:
         shutil.copytree(tmp_path / "base", store)
         (store / "packs" / "0000000001.pack").write_bytes(raw + forged(seed, last, wanted))
         touched = b"".join(payload for _, _, _, payload, _ in wanted)
+        # The newest of two commits that follow the same one is the one that counts, by the format.
+        forks = any(kind == COMMIT and not follows for kind, _, _, _, follows in wanted)
         for mode in ("r", "rw"):
             with typed(), EngineDriver() as driver:
                 driver.open(f"trove://{store}?mode={mode}")
@@ -199,7 +201,7 @@ def run(tmp_path: Path, count: int) -> None:
             driver.open(f"trove://{store}")
             use(driver)
             for key, data in BEFORE.items():
-                if b"b\0" + key.encode() not in touched:
+                if not forks and b"b\0" + key.encode() not in touched:
                     assert driver.get("b", key).read() == data
             write(driver)
 

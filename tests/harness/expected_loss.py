@@ -78,15 +78,26 @@ class Damage:
         return self.index and self.state and self.whole.kind != "died elsewhere"
 
     @cached_property
+    def gone(self) -> set[int]:
+        """The numbers of those commits that are nowhere else either."""
+        found = set()
+        for number in self.commits:
+            pack, start, end = self.whole.log.commits[number]
+            record = self._before[pack][start:end]
+            if not any(record in raw for raw in self._after.values()):
+                found.add(number)
+        return found
+
+    @cached_property
     def tail(self) -> int | None:
         """The commit from which on all are damaged, if nothing that is left says that they were there."""
-        if not self.commits:
+        last = first = len(self.whole.log.commits)
+        if last not in self.commits or (self.state and self.whole.kind != "died elsewhere"):
             return None
-        first, last = min(self.commits), len(self.whole.log.commits)
-        if self.state and (self.whole.kind != "died elsewhere" or first < last):
-            # Of a writer that died with its machine nobody knows whether it wrote all of its last commit.
-            return None
-        return first if set(range(first, last + 1)) == self.commits else None
+        # Of a writer that died with its machine nobody knows whether it wrote all of its last commit.
+        while not self.state and first - 1 in self.commits:
+            first -= 1
+        return None if any(number < first for number in self.gone) else first
 
     def data(self, place: Place) -> bool:
         """Whether all bytes of an object are there."""

@@ -139,8 +139,8 @@ class Case:
         damage = self.damage
         if not damage.is_itself:
             return
-        if damage.tail is None and damage.commits:
-            assert report.problems, f"verify finds nothing; commits {sorted(damage.commits)[:5]} are damaged"
+        if damage.tail is None and damage.gone:
+            assert report.problems, f"verify finds nothing; commits {sorted(damage.gone)[:5]} are damaged"
         if damage.tail is None and not damage.live_data:
             assert report.problems, "verify finds nothing; an object's data is damaged"
         if damage.same_log and damage.store_file and damage.snapshots:
