@@ -90,11 +90,16 @@ class Damage:
 
     @cached_property
     def tail(self) -> int | None:
-        """The commit from which on all are damaged, if nothing that is left says that they were there."""
+        """The commit from which on all are damaged, if nothing that is left says that they were there.
+
+        Of a writer that died with its machine nobody knows whether it wrote all of its last one, and its data.
+        """
         last = first = len(self.whole.log.commits)
-        if last not in self.commits or (self.state and self.whole.kind != "died elsewhere"):
+        whole = all(self.data(place) for place, number in self.whole.log.last.items() if number == last)
+        if last not in self.commits and whole:
             return None
-        # Of a writer that died with its machine nobody knows whether it wrote all of its last commit.
+        if self.state and self.whole.kind != "died elsewhere":
+            return None
         while not self.state and first - 1 in self.commits:
             first -= 1
         return None if any(number < first for number in self.gone) else first
