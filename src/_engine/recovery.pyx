@@ -29,6 +29,7 @@ from .core import head_of
 from .index import index_error
 from .pack import sync_folder
 from .pages import check_pages
+from .same_log import is_made_by
 from .scan import LAST, record_at, records
 from .state import UNKNOWN_BOOT, this_boot
 from .torn import drop_torn
@@ -123,7 +124,7 @@ def is_recorded(Index index, txn, packs):
         found = record_at(packs, number, offset)
     except CorruptStoreError:
         return False
-    return found is not None and found[:2] == (COMMIT, sequence)
+    return found is not None and found[:2] == (COMMIT, sequence) and is_made_by(index, txn, found[2])
 
 
 def rebuilt(path, Packs packs, State state):

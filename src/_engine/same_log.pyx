@@ -6,12 +6,31 @@ The index of another store is as sound as one's own. But its rows are not those 
 
 from trove.errors import CorruptStoreError
 
-from .codec cimport DELETE_OBJECT, PUT_OBJECT
+from .codec cimport CREATE_BUCKET, DELETE_BUCKET, DELETE_OBJECT, PUT_OBJECT
 from .commit cimport operations_of
 from .index cimport Index, row
 from .scan cimport Log
 
+CHANGES = 20  # of a commit that are looked at when a store is opened, of maybe very many
 ASKED = 100  # objects whose rows are compared at most
+
+
+def is_made_by(Index index, txn, payload):
+    """Whether ``index`` has what the commit of that payload, which is its last one, made."""
+    tables = {
+        PUT_OBJECT: "objects", DELETE_OBJECT: "objects", CREATE_BUCKET: "buckets", DELETE_BUCKET: "buckets",
+    }
+    asked = {}
+    for operation, name, body in reversed(operations_of(payload)):
+        if operation in tables:
+            asked.setdefault((tables[operation], name), body)
+        if len(asked) == CHANGES:
+            break
+    for (table, name), body in asked.items():
+        found = row(txn, getattr(index, table), name, table)
+        if (None if found is None else bytes(found)) != body:
+            return False
+    return True
 
 
 def is_of(Index index, Log log, at):

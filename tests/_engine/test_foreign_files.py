@@ -82,3 +82,20 @@ def test_a_snapshot_of_another_store_bridges_nothing(store: Damaged, other: Dama
     store.flip_commit(7)
     assert any("snapshot" in each and "another store" in each for each in repaired(store).done)
     assert set(store.content()) == {("b", f"small-{number:03d}") for number in range(7)}
+
+
+@pytest.mark.parametrize("mode", ["r", "rw"])
+def test_the_index_of_a_twin_is_not_taken_for_ones_own(store: Damaged, other: Damaged, mode: str) -> None:
+    """It has the same keys, at the same commit, which stands at the same place of its log."""
+
+    def times() -> list[str]:
+        with store.open(mode=mode) as driver:
+            return [str(info.last_modified) for info in driver.list("b")]
+
+    for twin in (store, other):
+        with twin.open() as driver:
+            driver.put("b", "last", b"last")
+    before = times()
+    shutil.rmtree(store.path / "index")
+    shutil.copytree(other.path / "index", store.path / "index")
+    assert times() == before

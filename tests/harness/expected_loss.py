@@ -92,7 +92,7 @@ class Damage:
     def tail(self) -> int | None:
         """The commit from which on all are damaged, if nothing that is left says that they were there.
 
-        Of a writer that died with its machine nobody knows whether it wrote all of its last one, and its data.
+        Of a writer that died with its machine nobody knows whether it wrote all of its last one and its data.
         """
         last = first = len(self.whole.log.commits)
         whole = all(self.data(place) for place, number in self.whole.log.last.items() if number == last)
