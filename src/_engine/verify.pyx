@@ -182,7 +182,8 @@ def objects_with(Index index, damaged):
     cdef const uint8_t *p
     if not damaged:
         return
-    keys = {key for key, *_ in damaged.values()}
+    # By where the index has them: an object may say otherwise, which the examination tells.
+    places = {key: place for place, (key, *_) in damaged.items()}
     lists = {}
     txn = index.begin()
     try:
@@ -201,8 +202,9 @@ def objects_with(Index index, damaged):
                     p = <const uint8_t *>PyBytes_AS_STRING(<bytes>references)
                     for i in range(len(references) // REFERENCE):
                         reference = reference_at(p + i * REFERENCE)
-                        if chunk_key(reference) in keys:
-                            hit.append((reference.pack, reference.offset))
+                        found = places.get(chunk_key(reference))
+                        if found is not None:
+                            hit.append(found)
                     if held is not None:
                         lists[held] = hit
                 if hit:

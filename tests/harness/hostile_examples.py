@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from .isolated import limit
 
@@ -35,6 +35,7 @@ def each_example(
         max_examples=count,
         database=None,
         deadline=None,
+        phases=(Phase.generate,),  # to make a failing example smaller takes minutes here
         suppress_health_check=list(HealthCheck),
     )
     @given(strategy)
