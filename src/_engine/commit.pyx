@@ -224,7 +224,7 @@ cdef class Commit:
         uses = row_in(self.txn, self.index.list_uses, list_id, "list_uses")
         if uses is None:
             raise CorruptStoreError("a chunk list is missing from the index; run `trove repair` to rebuild it")
-        return int.from_bytes(uses, "little")
+        return int.from_bytes(uses[:8], "little")
 
     def _set_uses(self, bytes list_id, uint64_t uses):
         self.txn.put(
@@ -321,7 +321,11 @@ cdef class Commit:
         for number, change in self._live.items():
             key = (<uint32_t>number).to_bytes(4, "big")
             old = row_in(self.txn, self.index.packs, key, "packs")
-            live = change + (0 if old is None else int.from_bytes(old, "little"))
+            live = change + (0 if old is None else int.from_bytes(old[:8], "little"))
+            if not 0 <= live < 1 << 64:
+                raise CorruptStoreError(
+                    f"the index counts less in pack {number} than what leaves it; run `trove repair` to rebuild the index"
+                )
             self.txn.put(key, sealed(key, live.to_bytes(8, "little")), True, True, False, self.index.packs)
         store64(p, self.sequence)
         store32(p + 8, pack)
