@@ -149,6 +149,8 @@ def test_an_index_that_is_behind_is_found_by_its_log(store: Damaged, tmp_path: P
     shutil.copytree(store.path / "index", tmp_path / "old")
     with store.open() as driver:
         driver.put("b", "later", b"x")
+        # What the last commit made is looked at by whoever opens the store.
+        driver.put("c", "last", b"x")
     change_row(store, "objects", "drop")
     found = problems(store)
     assert any(each.startswith("b/later: ") and "is not what the log says" in each for each in found)
