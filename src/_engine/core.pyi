@@ -10,7 +10,7 @@ from .store import Parameters
 SNAPSHOT_ROOM: int
 
 class Core:
-    """A store that this process has open, shared by all its handles; ``recovery.open_core`` gives it."""
+    """A store that this process has open, shared by all its handles; ``cores.open_core`` gives it."""
 
     @property
     def path(self) -> str: ...
