@@ -19,6 +19,7 @@ from harness.alone import Child, alone
 from harness.faults import Faults
 from harness.gathered import WAIT, Call, Gathered, Put, wait_for
 from harness.index_rows import check_store
+from harness.opened import opened
 
 import trove
 from trove._engine import store as store_module
@@ -26,12 +27,6 @@ from trove.drivers.engine import EngineDriver
 from trove.errors import DriverClosedError, InvalidArgumentError, ObjectNotFoundError, TroveError
 
 CLEAN = 32  # where in the state file it stands
-
-
-def opened(folder: Path, **options: str) -> EngineDriver:
-    driver = EngineDriver()
-    driver.open(f"trove://{folder}/store", **options)
-    return driver
 
 
 def keys(driver: trove.Driver) -> list[str]:

@@ -17,16 +17,11 @@ from harness.faults import FAIL, Faults
 from harness.gathered import Call, Gathered, Put
 from harness.index_rows import check_store
 from harness.neighbour import Neighbour
+from harness.opened import opened
 
 import trove
 from trove.drivers.engine import EngineDriver
 from trove.errors import StorageFullError, StorageIOError
-
-
-def opened(folder: Path, **options: str) -> EngineDriver:
-    driver = EngineDriver()
-    driver.open(f"trove://{folder}/store", **options)
-    return driver
 
 
 def keys(driver: trove.Driver) -> list[str]:

@@ -16,6 +16,7 @@ import pytest
 from harness.alone import Child, alone, together
 from harness.described import SIZES, described, name_of
 from harness.index_rows import check_store
+from harness.opened import opened
 
 import trove
 from trove._engine import cores
@@ -24,12 +25,6 @@ from trove.drivers.engine import EngineDriver
 from trove.errors import InvalidArgumentError
 
 WAIT = 30  # seconds that nothing here needs
-
-
-def opened(folder: Path, **options: str) -> EngineDriver:
-    driver = EngineDriver()
-    driver.open(f"trove://{folder}/store", **options)
-    return driver
 
 
 def contents(driver: trove.Driver) -> dict[str, str]:

@@ -15,6 +15,7 @@ from harness.alone import Child, alone, together
 from harness.described import SIZES, described, name_of
 from harness.faults import STOP_AFTER, Faults
 from harness.index_rows import check_store
+from harness.opened import opened
 
 import trove
 from trove.drivers.engine import EngineDriver
@@ -23,12 +24,6 @@ from trove.errors import ObjectNotFoundError, PreconditionFailedError
 FORK = multiprocessing.get_context("fork")
 KEYS = [f"k{number}" for number in range(4)]
 WAIT = 30  # seconds that nothing here needs
-
-
-def opened(folder: Path, **options: str) -> EngineDriver:
-    driver = EngineDriver()
-    driver.open(f"trove://{folder}/store", **options)
-    return driver
 
 
 def prepared(folder: Path, objects: dict[str, bytes] | None = None) -> None:

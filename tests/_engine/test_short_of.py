@@ -12,17 +12,12 @@ from pathlib import Path
 import pytest
 from harness.alone import alone, together
 from harness.index_rows import check_store
+from harness.opened import opened
 
 from trove.drivers.engine import EngineDriver
 from trove.errors import StorageIOError, TroveError
 
 MIB = 1 << 20
-
-
-def opened(folder: Path, **options: str) -> EngineDriver:
-    driver = EngineDriver()
-    driver.open(f"trove://{folder}/store", **options)
-    return driver
 
 
 @contextmanager

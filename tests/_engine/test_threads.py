@@ -17,6 +17,7 @@ from harness.described import SIZES, described, name_of
 from harness.faults import FAIL, Faults
 from harness.gathered import WAIT, Gathered, Put, wait_for, waiting
 from harness.index_rows import check_store
+from harness.opened import opened
 
 import trove
 from trove._engine import core as core_module
@@ -29,12 +30,6 @@ def driver(tmp_path: Path) -> Any:
     with opened(tmp_path) as driver:
         driver.create_bucket("b")
         yield driver
-
-
-def opened(folder: Path, **options: str) -> EngineDriver:
-    driver = EngineDriver()
-    driver.open(f"trove://{folder}/store", **options)
-    return driver
 
 
 def keys(driver: trove.Driver) -> set[str]:

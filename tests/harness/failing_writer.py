@@ -18,9 +18,10 @@ from pathlib import Path
 import trove
 from trove.errors import TroveError
 
+from .alone import Child
 from .faults import FAIL, SHORT, Faults
 from .index_rows import check_store
-from .killed_writer import AFTER, BASE, CHANGED, contents, forked, prepare
+from .killed_writer import AFTER, BASE, CHANGED, contents, prepare
 
 DATA_CALLS = [
     "pwrite",
@@ -102,7 +103,7 @@ class Round:
         self.faults.disarm()
         if self.operation != "close":
             assert contents(drv) == expected, "what the operation said is not so"
-            assert forked(lambda: self.look(expected)) == 0, "another process sees something else"
+            assert Child(lambda: self.look(expected)).wait() == 0, "another process sees something else"
             key, data = next(iter(AFTER.items()))
             drv.put("b", key, data)
             expected = {**expected, key: data}
@@ -154,11 +155,11 @@ class Round:
 def rounds(folder: Path, dsn: str, operation: str, kind: Kind, every: int) -> tuple[int, list[str]]:
     template = folder / "template"
     shutil.rmtree(template, ignore_errors=True)
-    assert forked(lambda: prepare(f"trove://{template}")) == 0
+    assert Child(lambda: prepare(f"trove://{template}")).wait() == 0
     done, failures, at = 0, [], 1
     while True:
         one = Round(folder, template, dsn, operation, kind, at)
-        failed = forked(one.open if operation in OPENINGS else one.run)
+        failed = Child(one.open if operation in OPENINGS else one.run).wait()
         if failed:
             failures.append(f"{operation}, {kind.name}, from call {at} on")
         if not one.met.exists() and (not failed or done > 200):

@@ -12,12 +12,12 @@ import random
 import shutil
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import trove
 
+from .alone import Child
 from .faults import CALLS, KILL_AFTER, KILL_BEFORE, KILL_HALF, Faults
 from .index_rows import check_store
 
@@ -94,19 +94,6 @@ def contents(drv: trove.Driver) -> dict[str, bytes]:
     return {info.key: drv.get("b", info.key).read() for info in drv.list("b")}
 
 
-def forked(work: Callable[[], None]) -> int:
-    """Run ``work`` in a child; its wait status, 0 when all went well."""
-    pid = os.fork()
-    if pid:
-        return os.waitpid(pid, 0)[1]
-    try:
-        work()
-        os._exit(0)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-
-
 def prepare(dsn: str) -> None:
     with trove.open(dsn) as drv:
         drv.create_bucket("b")
@@ -159,19 +146,19 @@ def rounds(
 ) -> tuple[int, list[str]]:
     template = folder / "template"
     shutil.rmtree(template, ignore_errors=True)
-    assert forked(lambda: prepare(f"trove://{template}")) == 0
+    assert Child(lambda: prepare(f"trove://{template}")).wait() == 0
     done, failures = 0, []
     for mode in modes:
         at = 1
         while True:
             one = Round(folder, template, durability, operation, mode, at)
-            status = forked(one.write)
-            if os.waitstatus_to_exitcode(status) == 17:
+            code = Child(one.write).wait()
+            if code == 17:
                 break
             name = f"{durability} {operation} mode {mode} step {at}"
-            if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
-                failures.append(f"{name}: not killed but ended with {os.waitstatus_to_exitcode(status)}")
-            elif forked(one.check):
+            if code != -signal.SIGKILL:
+                failures.append(f"{name}: not killed but ended with {code}")
+            elif Child(one.check).wait():
                 failures.append(name)
             done += 1
             at += every

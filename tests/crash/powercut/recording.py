@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from harness.alone import Child
 
 from .histories import Contents
 from .medium import Medium
@@ -26,20 +25,6 @@ class Recording:
     events: list[Event]
 
 
-def in_child(work: Callable[[], object]) -> None:
-    """Do ``work`` in a forked child, so that nothing of it stays in this process."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, "a workload ended badly"
-
-
 def record(workload: str, seed: int, folder: Path) -> Recording:
     """Run a workload in a child of this process, which has the recorder preloaded; all in ``folder``."""
     live, base = folder / "live", folder / "base"
@@ -55,7 +40,8 @@ def record(workload: str, seed: int, folder: Path) -> Recording:
         play(workload, recorder, live / STORE, seed)
         recorder.stop()
 
-    in_child(work)
+    # So that nothing of it stays in this process.
+    assert Child(work).wait() == 0, "a workload ended badly"
     recording = load(folder)
     check_complete(recording, live)
     shutil.rmtree(live)
