@@ -350,6 +350,6 @@ cdef class State:
         pending = []
         for i in range(STATE_SLOT_COUNT):
             slot = self._words + (STATE_SLOTS + i * STATE_SLOT) // 8
-            if slot[0] and slot[1] > slot[2]:
+            if 0 < slot[0] <= 0xFFFFFFFF and slot[1] > slot[2]:  # no pack has a higher number
                 pending.append((slot[0], slot[2], slot[1], slot[3] != 0))
         return pending

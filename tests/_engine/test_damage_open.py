@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from harness.alone import Child
 from harness.damage import ALL, Damaged, large, small
 from harness.files import tree, unchanged
 from harness.index_rows import check_store, rows_of
-from harness.killed_writer import forked
 from harness.log_records import Commit, Extent, Record, read_pack
 
 from trove.drivers.engine import EngineDriver
@@ -325,7 +325,7 @@ def test_a_flipped_number_in_the_state_of_a_writer_that_died_costs_nothing(
         driver.create_bucket("b")
         driver.put("b", "before", b"1")
 
-    assert forked(die) == 0
+    assert Child(die).wait() == 0
     state = bytearray((store / "state").read_bytes())
     for field, change in wrong.items():
         value = int.from_bytes(state[field : field + 8], "little") ^ change

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from harness.alone import Child
 from harness.index_rows import check_store
-from harness.killed_writer import contents, forked
+from harness.killed_writer import contents
 
 import trove
 from trove.errors import StorageFullError
@@ -61,7 +62,7 @@ def room(disk: Path) -> int:
 
 def alone(work: Callable[[], None]) -> None:
     """Run ``work`` in a process of its own: one that is killed by a signal is seen, too."""
-    assert forked(work) == 0
+    assert Child(work).wait() == 0
 
 
 @pytest.mark.parametrize("durability", ["full", "relaxed"])
@@ -139,7 +140,7 @@ def test_several_writers_that_fill_the_disk_lose_nothing(small_disk: Path, tmp_p
 
     with ThreadPoolExecutor(3) as pool:
         statuses = list(
-            pool.map(lambda one: forked(lambda: write(*one)), [("a", MIB), ("b", 30_000), ("c", 900)])
+            pool.map(lambda one: Child(lambda: write(*one)).wait(), [("a", MIB), ("b", 30_000), ("c", 900)])
         )
     assert statuses == [0, 0, 0]
     (small_disk / "ballast").unlink()

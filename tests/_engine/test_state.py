@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from harness.killed_writer import forked
+from harness.alone import Child
 
 from trove.drivers.engine import EngineDriver
 from trove.errors import CorruptStoreError
@@ -69,7 +69,7 @@ def died(store: Path) -> None:
     def work() -> None:
         opened(store).put("b", "last", b"x")
 
-    assert forked(work) == 0
+    assert Child(work).wait() == 0
 
 
 def after_a_power_cut(store: Path, to: Path) -> Path:

@@ -20,10 +20,10 @@ from random import Random
 from crash.powercut import forked
 
 from .accidents import befall, befall_files
+from .alone import Child
 from .expected_loss import Damage, Whole
 from .hostile_case import Case
 from .isolated import outcome
-from .killed_writer import forked as in_a_fork
 from .log_map import log_map
 from .planted_faults import PLANTED, Fault, Planted, forge
 from .small_store import MAKERS, History, settle_in
@@ -47,7 +47,7 @@ def made(folder: Path) -> list[Whole]:
             make(path, history)  # type: ignore[operator]
             path.with_suffix(".history").write_bytes(pickle.dumps(history))
 
-        assert in_a_fork(work) == 0
+        assert Child(work).wait() == 0
         history = pickle.loads(path.with_suffix(".history").read_bytes())
         found.append(Whole(kind, path, history, log_map(path)))
     return found

@@ -11,8 +11,8 @@ from pathlib import Path
 import trove
 from trove._engine.state import this_boot
 
+from .alone import Child
 from .described import described
-from .killed_writer import forked
 
 STATE_BOOT = 16  # offset in the state file
 SETTINGS = "chunk_size=1024"  # so that a few KiB have many chunks
@@ -107,7 +107,7 @@ def two_packs(path: Path, history: History) -> None:
             second_half(other, History(history.store))
             os.write(theirs, b".")
 
-    assert forked(work) == 0
+    assert Child(work).wait() == 0
     assert os.read(ours, 1) == b"."
     os.close(ours)
     os.close(theirs)
