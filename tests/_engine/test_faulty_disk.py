@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from harness import faults
 from harness.failing_writer import KINDS, OPENINGS
-from harness.killed_writer import CHANGED
+from harness.failing_writer import OPERATIONS as CHANGES
 
 DURABILITIES = ("full", "relaxed")
-OPERATIONS = (*CHANGED, *OPENINGS)
+OPERATIONS = (*CHANGES, *OPENINGS)
 
 
 def failing(library: Path, folder: Path, durability: str, operation: str, every: int) -> None:

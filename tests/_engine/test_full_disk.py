@@ -21,21 +21,33 @@ MIB = 1 << 20
 SIZE = 24 * MIB
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def ran(command: list[str]) -> None:
+    """Run a command that needs rights and tools; skip the test where they lack."""
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"this needs the right to mount a small file system: {error}")
+
+
+@pytest.fixture(params=["tmpfs", "ext4"])
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A file system of its own, of 24 MiB, with a ballast of 4 MiB on it."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True, timeout=20)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"this needs the right to mount a small file system: {error}")
+    if request.param == "tmpfs":
+        ran(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)])
+    else:
+        image = tmp_path / "image"
+        image.write_bytes(b"")
+        os.truncate(image, SIZE)
+        # Without a journal, which would take a sixth of it, and without blocks that only root may fill.
+        ran(["mkfs.ext4", "-q", "-O", "^has_journal", "-m", "0", str(image)])
+        ran(["mount", "-o", "loop", str(image), str(folder)])
     try:
         (folder / "ballast").write_bytes(bytes(4 * MIB))
         yield folder
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=20)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=60)
 
 
 def data_of(key: str, size: int) -> bytes:

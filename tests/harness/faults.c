@@ -9,7 +9,7 @@
 
 #include "interposed.h"
 
-enum call { PWRITE, WRITE, FDATASYNC, FSYNC, MSYNC, FTRUNCATE, FALLOCATE, OPEN, RENAME, MKDIR, UNLINK, UNLOCK, CALLS };
+enum call { PWRITE, WRITE, FDATASYNC, FSYNC, MSYNC, FTRUNCATE, FALLOCATE, OPEN, RENAME, MKDIR, UNLINK, UNLOCK, PREAD, READ, MMAP, CALLS };
 enum mode { OFF, KILL_BEFORE, KILL_AFTER, KILL_HALF, FAIL, SHORT, STOP_AFTER };
 
 static char part[256];
@@ -211,6 +211,54 @@ int unlink(const char *path)
 {
     REAL(int, unlink, const char *)
     INT_CALL(UNLINK, real_unlink, (path), below(path))
+}
+
+int unlinkat(int folder, const char *path, int flags)
+{
+    REAL(int, unlinkat, int, const char *, int)
+    INT_CALL(UNLINK, real_unlinkat, (folder, path, flags), path[0] == '/' ? below(path) : of_fd(folder))
+}
+int rmdir(const char *path)
+{
+    REAL(int, rmdir, const char *)
+    INT_CALL(UNLINK, real_rmdir, (path), below(path))
+}
+
+/* What only looks at files. A short read is no error either: half of what was asked for. */
+#define READING(call, real, fd, ...) \
+    int met = of_fd(fd) ? fate(call) : OFF; \
+    if (met == FAIL) { errno = armed_errno; return -1; } \
+    if (met == SHORT && size > 1) \
+        size = size / 2; \
+    ssize_t n = real(fd, data, size, ##__VA_ARGS__); \
+    afterwards(met); \
+    return n;
+
+ssize_t pread(int fd, void *data, size_t size, off_t offset)
+{
+    REAL(ssize_t, pread, int, void *, size_t, off_t)
+    READING(PREAD, real_pread, fd, offset)
+}
+ssize_t pread64(int fd, void *data, size_t size, off_t offset) { return pread(fd, data, size, offset); }
+
+ssize_t read(int fd, void *data, size_t size)
+{
+    REAL(ssize_t, read, int, void *, size_t)
+    READING(READ, real_read, fd)
+}
+
+void *mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    REAL(void *, mmap, void *, size_t, int, int, int, off_t)
+    int met = fd >= 0 && of_fd(fd) ? fate(MMAP) : OFF;
+    if (met == FAIL || met == SHORT) { errno = armed_errno; return MAP_FAILED; }
+    void *result = real_mmap(at, size, protection, flags, fd, offset);
+    afterwards(met);
+    return result;
+}
+void *mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    return mmap(at, size, protection, flags, fd, offset);
 }
 
 /* A mutex that processes share is the index's: where it is let go, a transaction has just ended. */

@@ -17,7 +17,7 @@ from . import preload
 HERE = Path(__file__).parent
 CALLS = (
     "pwrite", "write", "fdatasync", "fsync", "msync", "ftruncate", "posix_fallocate", "open", "rename",
-    "mkdir", "unlink", "unlock",
+    "mkdir", "unlink", "unlock", "pread", "read", "mmap",
 )  # fmt: skip
 OFF, KILL_BEFORE, KILL_AFTER, KILL_HALF, FAIL, SHORT, STOP_AFTER = range(7)
 

@@ -1,0 +1,1 @@
+"""Many handles, and long runs: nothing that a process takes grows."""

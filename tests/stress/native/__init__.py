@@ -1,0 +1,1 @@
+"""The loops in C, compiled with the checks of a compiler."""
