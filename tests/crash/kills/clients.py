@@ -125,7 +125,9 @@ class Owner:
         if name is None:
             return self._put(key)
         metadata = {"name": name, "number": f"{self._number}"}
-        return self._call({key: name}, lambda: self.driver.copy(BUCKET, source, BUCKET, key, metadata=metadata))
+        return self._call(
+            {key: name}, lambda: self.driver.copy(BUCKET, source, BUCKET, key, metadata=metadata)
+        )
 
     def _batch(self, key: str) -> None:
         """Several changes in one, or none of them."""

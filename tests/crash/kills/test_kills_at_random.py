@@ -21,4 +21,3 @@ def test_what_was_acknowledged_outlives_its_writers(tmp_path: Path, seed: int, r
             siege.new_store()
         siege.round()
     assert siege.counts["calls"] > 100 * rounds
-    print(siege.counts)
