@@ -134,7 +134,7 @@ class Owner:
         fails = self._draw.random() < 0.2
         others = [f"{self.name}/{number}" for number in self._draw.sample(range(KEYS), 3)]
         name, data, metadata = self._content(others[0])
-        changes: dict[str, str | None] = {other: name for other in others[:2]}
+        changes: dict[str, str | None] = dict.fromkeys(others[:2], name)
         changes[others[2]] = None
 
         def work() -> None:
