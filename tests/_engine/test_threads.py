@@ -20,7 +20,7 @@ from harness.index_rows import check_store
 from harness.opened import opened
 
 import trove
-from trove._engine import core as core_module
+from trove._engine import background
 from trove.drivers.engine import EngineDriver
 from trove.errors import PreconditionFailedError, StorageIOError, TroveError
 
@@ -210,6 +210,8 @@ def test_what_fails_after_the_commit_does_not_undo_it(
     starts: list[int] = []
 
     class Threading:
+        current_thread = staticmethod(threading.current_thread)
+
         @staticmethod
         def Thread(**options: Any) -> threading.Thread:  # noqa: N802
             starts.append(1)
@@ -217,7 +219,7 @@ def test_what_fails_after_the_commit_does_not_undo_it(
                 raise error
             return threading.Thread(**options)
 
-    monkeypatch.setattr(core_module, "threading", Threading, raising=False)
+    monkeypatch.setattr(background, "threading", Threading)
     if error is KeyboardInterrupt:
         # It comes when all is done, as it may right after any call.
         with pytest.raises(KeyboardInterrupt):
