@@ -1,4 +1,4 @@
-"""A reader that stands still in the middle of a read: a process that was stopped, or that copies the index."""
+"""A reader that stands still in the middle of a read: its process was stopped, or it copies the index."""
 
 from __future__ import annotations
 

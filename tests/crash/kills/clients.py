@@ -63,7 +63,7 @@ def contents(driver: EngineDriver, owner: str) -> State:
     return found
 
 
-class Interrupted(Exception):
+class InterruptedHereError(Exception):
     """What the data of a put raises in the middle, and what ends a batch that is not to be."""
 
 
@@ -143,9 +143,9 @@ class Owner:
                 batch.put(BUCKET, others[1], data, metadata=metadata)
                 batch.delete(BUCKET, others[2])
                 if fails:
-                    raise Interrupted
+                    raise InterruptedHereError
 
-        self._call(changes, work, Interrupted)
+        self._call(changes, work, InterruptedHereError)
 
     def _refused(self, key: str) -> None:
         """A put that may only make what is there already, or only replace what is not."""
@@ -163,10 +163,12 @@ class Owner:
 
         def pieces() -> Iterator[bytes]:
             yield data
-            raise Interrupted
+            raise InterruptedHereError
 
         self._call(
-            {key: name}, lambda: self.driver.put(BUCKET, key, pieces(), metadata=metadata), Interrupted
+            {key: name},
+            lambda: self.driver.put(BUCKET, key, pieces(), metadata=metadata),
+            InterruptedHereError,
         )
 
 

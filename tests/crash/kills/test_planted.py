@@ -113,9 +113,13 @@ FAULTY = {fault.__name__: fault for fault in (Hasty, Placid, Eager, Piecemeal)}
 
 
 @alone(timeout=120)
+def besieged(siege: Siege) -> None:
+    for _ in range(ROUNDS):
+        siege.round()
+
+
 @pytest.mark.parametrize("fault", FAULTY)
 def test_a_driver_with_a_fault_is_found_out(tmp_path: Path, fault: str) -> None:
     siege = Siege(tmp_path, 1, FAULTY[fault])
     with pytest.raises(AssertionError, match=r"acknowledged was|ended with 1"):
-        for _ in range(ROUNDS):
-            siege.round()
+        besieged(siege)

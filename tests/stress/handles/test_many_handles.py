@@ -26,7 +26,7 @@ def opened(folder: Path, options: str = "durability=relaxed") -> EngineDriver:
 
 
 def use_many(folder: Path, name: str, options: str) -> None:
-    """Open so many handles, use each, and close them in an order drawn from the name; others go on meanwhile."""
+    """Open so many handles, use each, and close them in an order drawn from the name."""
     draw = random.Random(name)
     drivers = [opened(folder, options) for _ in range(HANDLES)]
     before = descriptors()
@@ -71,7 +71,7 @@ def test_two_hundred_handles_of_each_of_several_processes(tmp_path: Path) -> Non
 
 
 def flat(work: Callable[[int], object], times: int, most: int) -> None:
-    """Do ``work`` so often; after the first fifth no descriptor and at most ``most`` bytes may come on top."""
+    """Do ``work`` so often; after a fifth of it no descriptor and at most ``most`` bytes come on top."""
     for number in range(times // 5):
         work(number)
     gc.collect()
