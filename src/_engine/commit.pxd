@@ -29,6 +29,10 @@ cdef class Commit:
     cdef int _release(self, object row) except -1
     cdef int _add_reference(self, Reference reference) except -1
     cdef int _drop_reference(self, Reference reference) except -1
+    cdef uint32_t _merged             # pages that deletes have given up so far
+    cdef int _delete(self, bytes key, object table) except -1
+    cdef Py_ssize_t _pages(self, object table) except -1
+    cdef int _use_up(self) except -1
     cdef int _each(self, bytes references, bint retain) except -1
 
 

@@ -50,6 +50,7 @@ cdef enum:
 
 cdef uint64_t LATEST = 253402300799999999  # the last microsecond of the year 9999
 
+_PAGE = bytes(3992)  # with its seal too long for a page with other rows, and not for one of its own
 HEAD = b"head"  # the meta row that says which commit the index is at
 
 
@@ -152,7 +153,7 @@ cdef class Commit:
 
     cdef int delete_bucket(self, bytes name) except -1:
         self._log(DELETE_BUCKET, name, None)
-        self.txn.delete(name, b"", self.index.buckets)
+        self._delete(name, self.index.buckets)
         return 0
 
     cdef bytes put_object(self, bytes place, bytes row):
@@ -177,7 +178,7 @@ cdef class Commit:
             return 0
         if old[0] != INLINE:
             self._release(bytes(old))
-        self.txn.delete(place, b"", self.index.objects)
+        self._delete(place, self.index.objects)
         return 0
 
     cdef int add_list(self, bytes list_id, bytes references) except -1:
@@ -186,6 +187,32 @@ cdef class Commit:
         self._each(references, True)
         self.txn.put(list_id, sealed(list_id, references), True, True, False, self.index.lists)
         return self._set_uses(list_id, 0)
+
+    cdef int _delete(self, bytes key, object table) except -1:
+        """Delete a row, and note how many pages became one with others by that."""
+        cdef Py_ssize_t before = self._pages(table)
+        self.txn.delete(key, b"", table)
+        self._merged += max(0, before - self._pages(table))
+        return 0
+
+    cdef Py_ssize_t _pages(self, object table) except -1:
+        stat = self.txn.stat(table)
+        return stat["branch_pages"] + stat["leaf_pages"]
+
+    cdef int _use_up(self) except -1:
+        """Use the pages that this transaction began to use and gave up again, as many as there can be.
+
+        LMDB 1.0 ends the process when a transaction that writes through the map has such pages left and found none
+        that were free before, which is so while a reader stands still, or a snapshot is copied.
+        """
+        cdef uint32_t number
+        if self.index.bulk:
+            return 0  # not written through the map
+        for number in range(self._merged):
+            key = number.to_bytes(4, "big")
+            self.txn.put(key, sealed(key, _PAGE), True, True, False, self.index.spare)
+        self._merged = 0
+        return 0
 
     # References.
 
@@ -210,8 +237,8 @@ cdef class Commit:
         if uses:
             return self._set_uses(list_id, uses)
         self._each(bytes(self._list(list_id)), False)
-        self.txn.delete(list_id, b"", self.index.lists)
-        self.txn.delete(list_id, b"", self.index.list_uses)
+        self._delete(list_id, self.index.lists)
+        self._delete(list_id, self.index.list_uses)
         return 0
 
     def _list(self, bytes list_id):
@@ -271,7 +298,7 @@ cdef class Commit:
             self.txn.put(key, sealed(key, body), True, True, False, self.index.chunks)
         else:
             self._live[load32(&old[0])] = self._live.get(load32(&old[0]), 0) - <int64_t>load32(&old[4])
-            self.txn.delete(key, b"", self.index.chunks)
+            self._delete(key, self.index.chunks)
         return 0
 
     # The log.
@@ -332,4 +359,4 @@ cdef class Commit:
         store32(p + 12, 0)
         store64(p + 16, offset)
         self.txn.put(HEAD, sealed(HEAD, body), True, True, False, self.index.meta)
-        return 0
+        return self._use_up()

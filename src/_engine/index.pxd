@@ -16,6 +16,7 @@ cdef class Index:
     # chunk list; list id -> how many objects share it; chunk id -> where it is and its references;
     # number of a pack -> its live bytes; what the index is a state of.
     cdef readonly object buckets, objects, lists, list_uses, chunks, packs, meta
+    cdef readonly object spare        # pages that nobody needs: see `Commit._use_up`; None where it can only be read
     cdef Py_ssize_t _readers
     cdef bint _growing
     cdef bint _closed

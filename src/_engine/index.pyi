@@ -3,6 +3,7 @@ from typing import Any, Final
 from trove.errors import CorruptStoreError, StorageIOError
 
 TABLES: Final[tuple[str, ...]]
+SPARE: Final[str]
 LIB_VERSION: Final[int]
 
 def index_error(error: Exception, doing: str) -> CorruptStoreError | StorageIOError:

@@ -57,6 +57,7 @@ MAX_READERS = 1024
 # before it is mapped, like the index.
 LOCK_SIZE = 68 << 10
 TABLES = ("buckets", "objects", "lists", "list_uses", "chunks", "packs", "meta")
+SPARE = "spare"  # the table that holds no rows, but pages
 LIB_VERSION = 1  # LMDB 1.0's file format takes the 1,280 bytes of our longest keys
 
 
@@ -168,7 +169,9 @@ cdef class Index:
             self._drop()
             raise
         self._writing = writing
-        (self.buckets, self.objects, self.lists, self.list_uses, self.chunks, self.packs, self.meta) = tables
+        (
+            self.buckets, self.objects, self.lists, self.list_uses, self.chunks, self.packs, self.meta, self.spare
+        ) = tables
 
     def _drop(self):
         env, self.env = self.env, None
@@ -212,7 +215,9 @@ cdef class Index:
         tries = 100
         while True:
             try:
-                return [self.env.open_db(name.encode(), create=writing) for name in TABLES]
+                tables = [self.env.open_db(name.encode(), create=writing) for name in TABLES]
+                tables.append(self.env.open_db(SPARE.encode()) if writing else None)
+                return tables
             except lmdb.MapResizedError:
                 self._remap(writing, False)
             except (lmdb.BadTxnError, lmdb.PageNotFoundError):
@@ -230,7 +235,7 @@ cdef class Index:
             writemap=writemap,
             readahead=False,
             max_readers=MAX_READERS,
-            max_dbs=len(TABLES),
+            max_dbs=len(TABLES) + 1,
             max_spare_txns=16,
             mode=0o600,
             create=writing,

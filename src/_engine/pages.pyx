@@ -22,7 +22,7 @@ from libc.string cimport memcmp
 from trove.errors import CorruptStoreError, StorageIOError
 
 from .codec cimport SEAL, hash64, key_seed, load32, load64
-from .index import TABLES
+from .index import SPARE, TABLES
 
 cdef extern from "<unistd.h>" nogil:
     ssize_t pread(int fd, void *buf, size_t count, long long offset)
@@ -129,7 +129,7 @@ cdef class Pages:
         self._buffers = [PyBytes_FromStringAndSize(NULL, self._page) for _ in range(DEEPEST)]
         self._check_tree(None, tree_at(meta + 24), INTEGER_KEYS)
         self._check_tree("", tree_at(meta + 24 + RECORD), 0)
-        if sorted(name for name, _ in self._tables) != sorted(TABLES):
+        if sorted({name for name, _ in self._tables} | {SPARE}) != sorted({*TABLES, SPARE}):
             self._damaged(0, "its tables are not those of an index")
         for name, record in self._tables:
             self._check_tree(name, tree_at(<const uint8_t *>PyBytes_AS_STRING(<bytes>record)), 0)

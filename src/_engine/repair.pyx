@@ -17,6 +17,8 @@ from dataclasses import replace
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t, uint64_t
 
+import lmdb
+
 from trove.errors import CorruptStoreError, InvalidDSNError, NotFoundError, StorageIOError, TroveError
 
 from .amend cimport Amendment
@@ -40,6 +42,7 @@ from .cores import alone_with
 from .examine import examined_copy, head, opened_copy
 from .foreign import header_fits, is_foreign, is_of_no_pack
 from .gate import Gate
+from .index import index_error
 from .info import info_of_row
 from .opening import lay_out
 from .pack import is_unmade, pack_header, sync_folder
@@ -71,6 +74,8 @@ def repair(path, make_parameters, progress=None):
             Repair(path, make_parameters, progress).parameters()
         with alone_with(path):
             return Repair(path, make_parameters, progress).run()
+    except lmdb.Error as error:
+        raise index_error(error, f"writing a new index in {path}") from error
     except OSError as error:
         if isinstance(error, TroveError):
             raise

@@ -63,7 +63,7 @@ def contents(driver: EngineDriver, owner: str) -> State:
     return found
 
 
-class InterruptedHereError(Exception):
+class InterruptedDataError(Exception):
     """What the data of a put raises in the middle, and what ends a batch that is not to be."""
 
 
@@ -143,9 +143,9 @@ class Owner:
                 batch.put(BUCKET, others[1], data, metadata=metadata)
                 batch.delete(BUCKET, others[2])
                 if fails:
-                    raise InterruptedHereError
+                    raise InterruptedDataError
 
-        self._call(changes, work, InterruptedHereError)
+        self._call(changes, work, InterruptedDataError)
 
     def _refused(self, key: str) -> None:
         """A put that may only make what is there already, or only replace what is not."""
@@ -163,12 +163,12 @@ class Owner:
 
         def pieces() -> Iterator[bytes]:
             yield data
-            raise InterruptedHereError
+            raise InterruptedDataError
 
         self._call(
             {key: name},
             lambda: self.driver.put(BUCKET, key, pieces(), metadata=metadata),
-            InterruptedHereError,
+            InterruptedDataError,
         )
 
 

@@ -1,4 +1,4 @@
-"""A store under clients that are killed, stopped and started again: ``Siege(…).round()``."""
+"""A store under clients that are killed, stopped and started again, in as many rounds as are liked."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from .ledger import Ledger
 MIB = 1 << 20
 BLOWS = 8  # in a round
 PAUSE = 0.08  # seconds between two blows, at the most
-OPENING = 5.0  # seconds that an opening after a crash may take; milliseconds where nothing else runs
-# A reader that stands still keeps the pages of its moment, and the index grows for those; not for ever.
+# Seconds that an opening after a crash may take; where nothing else runs it takes milliseconds.
+OPENING = 5.0
+# A reader that stands still keeps the pages of its moment, and for those the index grows; not for ever.
 INDEX = 96 * MIB
 BLOW_KINDS = ("kill", "kill", "kill two", "stop and kill", "stop and go on", "end")
 

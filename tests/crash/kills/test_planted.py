@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crash.kills.clients import Interrupted
+from crash.kills.clients import InterruptedDataError
 from crash.kills.siege import Siege
 from harness.alone import alone
 
@@ -69,7 +69,7 @@ class Placid(EngineDriver):
     def put(self, bucket: str, key: str, data: Any, **options: Any) -> Any:
         try:
             return super().put(bucket, key, data, **options)
-        except (PreconditionFailedError, Interrupted):
+        except (PreconditionFailedError, InterruptedDataError):
             return None
 
 
@@ -112,14 +112,14 @@ class Staged:
 FAULTY = {fault.__name__: fault for fault in (Hasty, Placid, Eager, Piecemeal)}
 
 
-@alone(timeout=120)
-def besieged(siege: Siege) -> None:
+def endure(siege: Siege) -> None:
     for _ in range(ROUNDS):
         siege.round()
 
 
+@alone(timeout=120)
 @pytest.mark.parametrize("fault", FAULTY)
 def test_a_driver_with_a_fault_is_found_out(tmp_path: Path, fault: str) -> None:
     siege = Siege(tmp_path, 1, FAULTY[fault])
     with pytest.raises(AssertionError, match=r"acknowledged was|ended with 1"):
-        besieged(siege)
+        endure(siege)

@@ -1,4 +1,4 @@
-"""A thread is in a call when another one forks: the child uses the store, the parent goes on."""
+"""A thread is in the middle of a call when another one forks: the child uses the store, both go on."""
 
 from __future__ import annotations
 

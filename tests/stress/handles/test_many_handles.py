@@ -71,7 +71,7 @@ def test_two_hundred_handles_of_each_of_several_processes(tmp_path: Path) -> Non
 
 
 def flat(work: Callable[[int], object], times: int, most: int) -> None:
-    """Do ``work`` so often; after a fifth of it no descriptor and at most ``most`` bytes come on top."""
+    """Do ``work`` so often; after a fifth of that no descriptor and at most ``most`` bytes come on top."""
     for number in range(times // 5):
         work(number)
     gc.collect()
