@@ -16,12 +16,23 @@ from .index import index_error
 from .reports import Stats
 
 
+def sizes(paths):
+    """The sizes of those files that are there: a snapshot may be dropped meanwhile."""
+    found = []
+    for path in paths:
+        try:
+            found.append(os.path.getsize(path))
+        except FileNotFoundError:
+            continue
+    return found
+
+
 def stats(Core core):
     """See the driver's ``stats``."""
     cdef Index index = core.index
     try:
-        packs = [os.path.getsize(core.packs.path(number)) for number in core.packs.numbers()]
-        copies = [path.stat().st_size for path in snapshots.found(core.path)]
+        packs = sizes(core.packs.path(number) for number in core.packs.numbers())
+        copies = sizes(snapshots.found(core.path))
         index_bytes = os.path.getsize(os.path.join(index.folder, "data.mdb"))
     except OSError as error:
         raise StorageIOError.of(error, f"looking at the files of {core.path}") from error

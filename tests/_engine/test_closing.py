@@ -86,7 +86,7 @@ def test_calls_that_race_with_closing_get_an_answer_or_a_closed_driver(
     over.set()
     for call in calls:
         call.join(WAIT)
-    assert [call.error for call in calls] == [None] * len(calls)
+    assert [call.error for call in calls] == [None] * len(calls), [repr(call.error) for call in calls]
     assert kept
     assert {key: driver.get("b", key).read() for key in kept} == kept
     assert driver.verify().ok

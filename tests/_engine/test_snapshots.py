@@ -11,6 +11,7 @@ import pytest
 from harness.damage import ALL, Damaged, problems
 
 from trove._engine import background, snapshots
+from trove.drivers.engine import EngineDriver
 from trove.errors import StorageFullError, StorageIOError, UnsupportedOptionError
 
 
@@ -191,3 +192,18 @@ def test_writers_and_snapshots_go_on_beside_each_other(store: Damaged) -> None:
         driver.delete("b", "other")
     shutil.rmtree(store.path / "index")
     assert set(store.content()) == ALL
+
+
+def test_one_that_is_dropped_meanwhile_troubles_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the listing of snapshots and the look at them the older one goes."""
+    driver = EngineDriver()
+    driver.open(f"trove://{tmp_path / 'store'}")
+    with driver:
+        driver.create_bucket("b")
+        path = Path(driver.snapshot().path)
+        gone = path.with_name(f"{0:020d}.mdb")
+        monkeypatch.setattr(snapshots, "found", lambda store: [path, gone])
+        assert driver.stats().snapshots == 1
+        assert driver.verify().ok
