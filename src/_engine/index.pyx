@@ -185,7 +185,14 @@ cdef class Index:
             size = os.path.getsize(path)
             if size == 0:
                 raise FileNotFoundError(path)
-            self.env = self._environment(size, False, lock)
+            while self.env is None:
+                try:
+                    self.env = self._environment(size, False, lock)
+                except lmdb.MapResizedError:
+                    # A writer enlarged the file in between. What is not so, and says so, is damaged.
+                    before, size = size, os.path.getsize(path)
+                    if size <= before:
+                        raise
             # Asked only now: a writer may have enlarged the file, and used it, since it was mapped.
             size = os.path.getsize(path)
         else:
