@@ -8,11 +8,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from lmdb.verify import VerifyError, verify
+from harness.sound_pages import is_sound, is_sound_to_lmdb
 
 from trove._engine.pages import check_pages
 from trove.drivers.engine import EngineDriver
-from trove.errors import CorruptStoreError
 
 PAGE = 4096
 KINDS = ("bit", "header", "blank", "other", "past")
@@ -71,22 +70,6 @@ def damaged(raw: bytes, kind: str, random: Random) -> bytes:
     else:
         del changed[max(start, PAGE) :]  # one of no length is none
     return bytes(changed)
-
-
-def is_sound(file: Path) -> bool:
-    try:
-        check_pages(str(file))
-    except CorruptStoreError:
-        return False
-    return True
-
-
-def is_sound_to_lmdb(file: Path) -> bool:
-    """By the verifier of the lmdb package, which knows nothing of seals."""
-    try:
-        return not verify(str(file.parent))
-    except VerifyError:
-        return False
 
 
 def accidents(count: int) -> Iterator[tuple[str, int]]:

@@ -5,7 +5,6 @@ Bits and whole pages at random are for ``tests/_engine/test_pages.py``.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -13,12 +12,10 @@ from random import Random
 import pytest
 from harness.alone import alone
 from harness.hostile_examples import each_example
+from harness.sound_pages import is_sound, is_sound_to_lmdb
 from hypothesis import strategies as st
-from lmdb.verify import VerifyError, verify
 
 import trove
-from trove._engine.pages import check_pages
-from trove.errors import CorruptStoreError
 
 PAGE, HEADER, META = 4096, 24, 24
 BRANCH, LEAF, OVERFLOW = 1, 2, 4
@@ -108,21 +105,6 @@ def otherwise(raw: bytes, places: list[Field], changes: list[tuple[int, str, int
         }[how]
         changed[at : at + length] = (value % (1 << 8 * length)).to_bytes(length, "little")
     return bytes(changed)
-
-
-def is_sound(file: Path, seals: bool) -> bool:
-    try:
-        check_pages(str(file), seals)
-    except CorruptStoreError:
-        return False
-    return True
-
-
-def is_sound_to_lmdb(file: Path) -> bool:
-    try:
-        return not verify(str(file.parent))
-    except (VerifyError, struct.error):
-        return False
 
 
 @pytest.mark.parametrize("count", [120, pytest.param(10_000, marks=pytest.mark.slow)])
