@@ -368,6 +368,7 @@ cdef class Core:
         finally:
             if txn is not None:
                 txn.abort()
+            self.index.wake_next()
         return 0
 
     cdef int _append(self, Commit commit, object txn, bint durable, uint32_t flags) except -1:

@@ -12,7 +12,7 @@ from xxhash import xxh3_64_intdigest
 
 from trove.errors import CorruptStoreError
 
-from .pack import PACK_MAGIC
+from .pack import PACK_MAGIC, Packs
 from .state import durable_in, is_state
 
 _PACK_HEADER = 64
@@ -40,6 +40,35 @@ def check_own(path: str, header: bytes, store_id: bytes) -> None:
         )
 
 
+def check_store(store: str, packs: Packs) -> None:
+    """Raise CorruptStoreError if the STORE file of ``store`` is of another store than all the rest of it.
+
+    Asked before ``state``, which may be all that knows how far the log went, is overwritten as another's.
+    """
+    if is_state(state_of(store), packs.store_id):
+        return
+    headers = []
+    for number in packs.numbers():
+        try:
+            with Path(packs.path(number)).open("rb") as file:
+                headers.append(file.read(_PACK_HEADER))
+        except OSError:
+            pass  # whoever reads the log says so
+    if is_of_no_pack(store, packs.store_id, headers):
+        raise CorruptStoreError(
+            f"{Path(store, 'STORE')} is of another store than the packs; put back the right one, or "
+            "run `trove repair`"
+        )
+
+
+def state_of(store: str) -> bytes:
+    """What stands in ``state``; nothing where it can't be read."""
+    try:
+        return Path(store, "state").read_bytes()
+    except OSError:
+        return b""
+
+
 def is_of_no_pack(store: str, store_id: bytes, headers: Sequence[bytes]) -> bool:
     """Whether the STORE file of ``store``, which says ``store_id``, is of another store than the rest of it.
 
@@ -48,9 +77,6 @@ def is_of_no_pack(store: str, store_id: bytes, headers: Sequence[bytes]) -> bool
     owners = {header[16:32] for header in headers if header_fits(header)}
     if not owners or store_id in owners:
         return False
-    try:
-        page = Path(store, "state").read_bytes().ljust(_STATE_SIZE, b"\0")
-    except OSError:
-        return True
+    page = state_of(store).ljust(_STATE_SIZE, b"\0")
     used = any(page[_STATE_SEQUENCE]) or durable_in(page)
     return not (is_state(page, store_id) and used)

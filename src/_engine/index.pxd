@@ -1,6 +1,7 @@
 from libc.stdint cimport uint64_t
 
 from .state cimport State
+from .waking cimport Waking
 
 
 cdef class Index:
@@ -23,6 +24,7 @@ cdef class Index:
     cdef bint _lock                   # whether LMDB's lock file is used
     cdef State _state
     cdef const volatile uint64_t *_sequence  # of the last commit, as writers say; NULL where there are none
+    cdef Waking _waking
     cdef object _paused
     cdef object _gate
     cdef object _idle
@@ -34,6 +36,8 @@ cdef class Index:
     cdef int _enter(self) except -1
     cdef int _leave(self) except -1
     cdef object begin_write(self)
+    cdef object _begin_write(self)
+    cdef int wake_next(self) except -1
 
 
 cdef object row(object txn, object table, bytes key, str name)

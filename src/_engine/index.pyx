@@ -36,6 +36,7 @@ from .codec cimport unsealed
 from .gate cimport Sized
 from .rest cimport Rest
 from .state cimport STATE_SEQUENCE, State
+from .waking cimport Waking
 
 cdef extern from * nogil:
     int __ATOMIC_SEQ_CST
@@ -150,7 +151,10 @@ cdef class Index:
 
     def _open(self, lock, writing):
         if not self.readonly:
-            self._allocate(os.path.join(self.folder, "lock.mdb"), LOCK_SIZE)
+            lock_file = os.path.join(self.folder, "lock.mdb")
+            self._allocate(lock_file, LOCK_SIZE)
+            if self._waking is None:
+                self._waking = Waking(lock_file)
         if not writing:
             try:
                 return self._open_as(lock, False)
@@ -266,7 +270,8 @@ cdef class Index:
         return self._begin(False)
 
     cdef int watch(self, State state) except -1:
-        """Notice from now on who commits while a read begins."""
+        """Notice from now on who commits while a read begins, and who waits for the write lock."""
+        self._waking.count_in(state)
         self._state, self._sequence = state, state._words + (<int>STATE_SEQUENCE >> 3)
         return 0
 
@@ -334,7 +339,26 @@ cdef class Index:
         return 0
 
     cdef object begin_write(self):
-        """A write transaction: the lock between processes. The caller has no other one open."""
+        """A write transaction: the lock between processes. The caller has no other one open.
+
+        ``wake_next`` is due when it has ended.
+        """
+        self._waking.comes()
+        try:
+            txn = self._begin_write()
+        except BaseException:
+            self._waking.gives_up()
+            raise
+        self._waking.has_it()
+        return txn
+
+    cdef int wake_next(self) except -1:
+        """Wake a process that waits for the write lock, which this one has let go of."""
+        if self._waking is not None:
+            self._waking.let_go()
+        return 0
+
+    cdef object _begin_write(self):
         while True:
             # Once begun, LMDB itself refuses to move the map from under the transaction.
             self._enter()
@@ -508,6 +532,7 @@ cdef class Index:
             raise StorageIOError.of(error, f"writing {path}") from error
         finally:
             self.end(txn)
+            self.wake_next()  # LMDB takes the write lock for a moment
 
     def sync(self):
         """Make the index durable."""

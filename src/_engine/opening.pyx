@@ -13,6 +13,7 @@ from .pack cimport Packs
 from .state cimport State
 from . import store
 from .core import head_of
+from .foreign import check_store
 from .gate import Gate, await_lockless_readers, locked
 from .naming import blake3_hash
 from .pack import sync_folder
@@ -98,6 +99,8 @@ def _joined(path, parameters):
     try:
         first = locked(lifetime)
         packs = Packs(os.path.join(path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
+        if first:
+            check_store(path, packs)
         state = State(os.path.join(path, "state"), packs.store_id, first)
         if first:
             state.count_opening()

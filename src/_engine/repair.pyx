@@ -40,7 +40,7 @@ from . import snapshots, store
 from .amend import Amendment as new_amendment
 from .cores import alone_with
 from .examine import examined_copy, head, opened_copy
-from .foreign import header_fits, is_foreign, is_of_no_pack
+from .foreign import header_fits, is_foreign, is_of_no_pack, state_of
 from .gate import Gate
 from .index import index_error
 from .info import info_of_row
@@ -50,7 +50,7 @@ from .quarantine import Quarantine
 from .recovery import BULK_BYTES, changed_at, index_file, replay_chain
 from .reports import Lost, Quarantined, RepairReport
 from .scan import records
-from .state import UNKNOWN_BOOT, this_boot
+from .state import UNKNOWN_BOOT, is_state, this_boot
 from .same_log import is_of
 from .verify import Chunks, Meter, objects_with, pack_file
 from .voids import each_hole, holes_in_use, to_void
@@ -181,8 +181,10 @@ class Repair:
                 )
             else:
                 damaged[store_id, packed] += 1
+        page = state_of(self._path)
         for candidates in (whole, damaged):
-            for (store_id, packed), _ in candidates.most_common():
+            # A pack of another store says so just as well: ``state`` tells, and else the greater number.
+            for store_id, packed in sorted(candidates, key=lambda one: (not is_state(page, one[0]), -candidates[one])):
                 try:
                     parameters = store.Parameters.unpacked(store_id, packed)
                 except (IndexError, ValueError):

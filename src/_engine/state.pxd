@@ -17,9 +17,10 @@ cdef enum StateField:
     STATE_TAIL = 88        # u64: and where
     STATE_OPENINGS = 96    # u64: how often the store was opened to write by somebody who was alone with it
     STATE_RAISED = 104     # u64 from, u64 to, XXH3-64 of both: commits above `from` up to `to` raised
-    STATE_SLOTS = 128      # 120 x (pack, end, flushed, failed), u64 each: packs with bytes that may not be on disk
+    STATE_SLOTS = 128      # 119 x (pack, end, flushed, failed), u64 each: packs with bytes that may not be on disk
     STATE_SLOT = 32
-    STATE_SLOT_COUNT = 120
+    STATE_SLOT_COUNT = 119
+    STATE_WAITING = 3936   # u64: how many processes wait for the index's write lock, or died while they did: see `waking`
     STATE_DURABLE = 3968   # u64 number, XXH3-64 of it: every commit up to that one was on disk
     STATE_INDEX_TIME = 3984  # u64: when clean, the last change of the index's file, in nanoseconds
     STATE_CHECK = 3992     # u64: when clean, XXH3-64 of all before it but `clean` and `openings`

@@ -228,6 +228,7 @@ cdef class State:
         """Say whether the store is clean, durably; ``index_time`` is that of the index's file then."""
         self._map[STATE_BOOT : STATE_BOOT + 16] = boot
         self.set(STATE_CLEAN, 0)
+        self.set(STATE_WAITING, 0)
         self.set(STATE_INDEX_TIME, index_time)
         if clean:
             self.note_durable(self.get(STATE_SEQUENCE))

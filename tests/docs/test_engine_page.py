@@ -229,6 +229,7 @@ def test_the_state_has_these_fields(golden: Path) -> None:
         "openings by somebody who was alone with the store": "OPENINGS",
         "raised from": "RAISED",
         "slots": "SLOTS",
+        "waiting": "WAITING",
         "durable": "DURABLE",
         "index time": "INDEX_TIME",
         "checksum of the page": "CHECK",

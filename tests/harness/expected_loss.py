@@ -70,7 +70,12 @@ class Damage:
     @cached_property
     def is_itself(self) -> bool:
         """Whether what is left says which store it is; else it may even be taken for the other one."""
-        return self.store_file or self.a_pack_says_whose
+        if self.a_pack_says_whose:
+            return True
+        # The word of the STORE file alone does not stand against that of all packs.
+        theirs = {path.read_bytes()[:PACK_HEADER] for path in self.other.path.glob("packs/*.pack")}
+        outvoted = any(raw[:PACK_HEADER] in theirs for raw in self._after.values())
+        return self.store_file and (self.state or not outvoted)
 
     @cached_property
     def known(self) -> bool:

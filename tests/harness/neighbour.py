@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +27,20 @@ class Neighbour:
         self._answer()
 
     def put(self, bucket: str, key: str, data: bytes) -> None:
-        self._say(f"{bucket} {key} {data.hex()}")
+        self.begin_put(bucket, key, data)
         self._answer()
+
+    def begin_put(self, bucket: str, key: str, data: bytes) -> None:
+        """Have it put, without waiting until it has."""
+        self._say(f"{bucket} {key} {data.hex()}")
+
+    def has_put(self, seconds: float) -> bool:
+        """Whether what it began is done, within that time."""
+        assert self._process.stdout is not None
+        if not select.select([self._process.stdout], [], [], seconds)[0]:
+            return False
+        self._answer()
+        return True
 
     def kill(self) -> None:
         """Kill it at once, with the store open."""
