@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,17 @@ def test_folder_made_again_is_flushed_again(opener: Opener, root: Path) -> None:
         steps = recorded(lambda: driver.put("b", "d/k", b"x"), root)
         assert steps.index("fsync b") == steps.index("mkdir d") + 1
         driver.delete("b", "d/k")
+
+
+def test_folder_made_again_by_somebody_else_is_flushed_again(opener: Opener, root: Path) -> None:
+    """File systems give the number of a folder that is gone to the next one."""
+    driver = opener("full")
+    driver.create_bucket("b")
+    for _ in range(3):
+        (root / "b" / "d").mkdir()
+        (root / "b" / "d" / "other").write_bytes(b"x")
+        assert "fsync b" in recorded(lambda: driver.put("b", "d/k", b"x"), root)
+        shutil.rmtree(root / "b" / "d")
 
 
 def test_folder_whose_flush_failed_is_flushed_by_the_next_put(opener: Opener, root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -18,8 +19,10 @@ _NO_FOLDER = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO})
 
 _MOST_SETTLED = 100_000
-_settled: set[tuple[int, int]] = set()
-"""The folders, by device and inode, whose names this process has put on the medium."""
+_settled: set[tuple[int, int, int]] = set()
+"""The folders, by device, inode and generation, whose names this process has put on the medium."""
+
+_GET_GENERATION = 0x8008_7601  # Linux's FS_IOC_GETVERSION, which Python has no name for
 
 
 @contextmanager
@@ -96,7 +99,6 @@ class Folder:
             with suppress(FileExistsError):
                 os.mkdir(name, dir_fd=self._fd)
             folder = Folder(os.open(name, _FOLDER, dir_fd=self._fd))
-            _settled.discard(folder._identity())
         if durable:
             try:
                 self.settle(folder)
@@ -111,22 +113,29 @@ class Folder:
         A process that died, or one that does not flush, may have made it and left that undone.
         """
         identity = folder._identity()
-        if identity not in _settled:
+        if identity is None or identity not in _settled:
             self.sync()
             if len(_settled) >= _MOST_SETTLED:
                 _settled.clear()
-            _settled.add(identity)
+            if identity is not None:
+                _settled.add(identity)
 
-    def _identity(self) -> tuple[int, int]:
+    def _identity(self) -> tuple[int, int, int] | None:
+        """What no folder made later has too; ``None`` where the file system does not say.
+
+        The inode alone is given to the next folder as soon as this one is removed.
+        """
         status = os.fstat(self._fd)
-        return status.st_dev, status.st_ino
+        generation = getattr(status, "st_gen", None)  # macOS
+        if generation is None:
+            try:
+                generation = int.from_bytes(fcntl.ioctl(self._fd, _GET_GENERATION, bytes(8)), "little")
+            except OSError:
+                return None
+        return status.st_dev, status.st_ino, generation
 
     def remove_folder(self, name: bytes) -> bool:
         """Remove the folder ``name`` if it is empty; whether it is gone."""
-        status = self.stat(name)
-        if status is not None:
-            # The next folder made may get its number.
-            _settled.discard((status.st_dev, status.st_ino))
         try:
             os.rmdir(name, dir_fd=self._fd)
         except FileNotFoundError:
