@@ -446,31 +446,34 @@ cdef class Core:
         Where the writer lives, its commit has failed, or it would be in the index: it is voided, by the writer
         itself or else here.
         """
-        cdef uint64_t inflight = self.state.get(STATE_INFLIGHT)
-        cdef uint64_t head
+        cdef uint64_t inflight, head
         cdef Commit commit
-        if inflight <= self.state.get(STATE_SEQUENCE):
-            return txn
-        head = head_of(self.index, txn)
-        if head < inflight:
+        while True:
+            inflight = self.state.get(STATE_INFLIGHT)
+            if inflight <= self.state.get(STATE_SEQUENCE):
+                return txn
+            head = head_of(self.index, txn)
+            if head >= inflight:
+                break
             _, number, offset = self.state.inflight
             payload = self.commit_payload(number, offset, inflight)
             if payload is None:
                 self.state.raise_to(STATE_BURNED, inflight)
-            elif inflight <= self.state.get(STATE_BURNED) or self._has_writer(number):
+                break
+            if inflight <= self.state.get(STATE_BURNED) or self._has_writer(number):
                 self.state.raise_to(STATE_BURNED, inflight)
                 pack = self._to_write(number)
                 self._take_back(head, inflight, pack, offset, RECORD_HEADER + aligned(len(payload)))
-            else:
-                commit = Commit(self.index, txn, inflight, replaying=True)
-                commit.replay(payload)
-                commit.finish(number, offset)
-                txn.commit()
-                if not self.state.note_written(number, offset + len(payload) + 64):
-                    self.flush()
-                    self.state.note_written(number, offset + len(payload) + 64)
-                head = inflight
-                txn = self.index.begin_write()
+                break
+            commit = Commit(self.index, txn, inflight, replaying=True)
+            commit.replay(payload)
+            commit.finish(number, offset)
+            if not self.state.note_written(number, offset + len(payload) + 64):
+                self.flush()
+                self.state.note_written(number, offset + len(payload) + 64)
+            txn.commit()
+            # The lock went with it: others may have committed more before it comes back.
+            txn = self.index.begin_write()
         self.state.set(STATE_SEQUENCE, head)
         self.state.set(STATE_INFLIGHT, 0)
         return txn
