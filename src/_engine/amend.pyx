@@ -9,16 +9,19 @@ repair die half way, nothing of it counts: the first record of the amendment is 
 
 from libc.stdint cimport uint64_t
 
-from .codec cimport SETTLED, Encoder
+from .codec cimport SETTLED, UPLOADS, VERSIONS, Encoder
 from .commit cimport Commit
 from .index cimport Index, row
 from .info cimport now_us
 from .pack cimport Pack, Packs, PackWriter
+from .examine import HOLDING
 from .verify import differences
 
 cdef enum:
     OPERATIONS = 50_000      # in one record of an amendment, at most about
     RECORD_BYTES = 32 << 20
+
+_SIDE = {"versions": VERSIONS, "uploads": UPLOADS}
 
 
 cdef class Amendment:
@@ -83,17 +86,23 @@ cdef class Amendment:
         txn = target.begin()
         try:
             for name in come["buckets"]:
-                self.room().create_bucket(name, bytes(row(txn, target.buckets, name, "buckets")))
+                body = bytes(row(txn, target.buckets, name, "buckets"))
+                if self.txn.get(name, None, self.index.buckets) is None:
+                    self.room().create_bucket(name, body)
+                else:
+                    self.room().set_bucket(name, body)
             # What changes goes first: a chunk that went and came back stands at its new place then.
-            for place in gone["objects"]:
-                self.room().delete_object(place)
+            for table in HOLDING:
+                for place in gone[table]:
+                    self.delete(table, place)
             with txn.cursor(target.lists) as walk:
                 for list_id, _ in walk:
                     list_id = bytes(list_id)
                     if self.txn.get(list_id, None, self.index.lists) is None:
                         self.room().add_list(list_id, bytes(row(txn, target.lists, list_id, "lists")))
-            for place in come["objects"]:
-                self.room().put_object(place, bytes(row(txn, target.objects, place, "objects")))
+            for table in HOLDING:
+                for place in come[table]:
+                    self._put(table, place, bytes(row(txn, getattr(target, table), place, table)))
             for name in gone["buckets"]:
                 if name not in come["buckets"]:
                     self.room().delete_bucket(name)
@@ -102,8 +111,7 @@ cdef class Amendment:
 
     def _differing(self, Index target):
         """The keys of buckets and objects that are not in ``target`` as they are here, and those that are to come."""
-        gone = {"buckets": set(), "objects": []}
-        come = {"buckets": set(), "objects": []}
+        gone, come = ({"buckets": set(), **{table: [] for table in HOLDING}} for _ in range(2))
         # Inside the write transaction nothing else can be open: the index is compared as it was committed.
         there = target.begin()
         try:
@@ -119,6 +127,15 @@ cdef class Amendment:
             target.end(there)
         return gone, come
 
-    def delete(self, bytes place):
-        """Delete the object at ``place``."""
-        self.room().delete_object(place)
+    def _put(self, table, bytes key, bytes row):
+        if table == "objects":
+            self.room().put_object(key, row)
+        else:
+            self.room().put_row(_SIDE[table], key, row)
+
+    def delete(self, table, bytes key):
+        """Delete a row of a table in HOLDING; what becomes current where it was an object's is for the caller to say."""
+        if table == "objects":
+            self.room().delete_object(key)
+        else:
+            self.room().delete_row(_SIDE[table], key)

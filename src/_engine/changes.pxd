@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint8_t
 from .commit cimport Commit
 from .content cimport Content
 from .core cimport Change, Core
+from .info cimport EngineInfo
 
 
 cdef class PutChange(Change):
@@ -37,6 +38,26 @@ cdef class CopyChange(Change):
     cdef object metadata              # None to keep the source's
 
 
+cdef class RestoreChange(Change):
+    cdef str bucket
+    cdef str key
+    cdef str version_id
+    cdef bytes place
+    cdef bytes bucket_name
+
+
+cdef class ExpireChange(Change):
+    cdef str bucket
+    cdef bytes place
+    cdef bytes bucket_name
+
+
+cdef class VersioningChange(Change):
+    cdef str bucket
+    cdef bytes bucket_name
+    cdef bint enabled
+
+
 cdef class CreateBucketChange(Change):
     cdef str bucket
     cdef bytes bucket_name
@@ -49,3 +70,12 @@ cdef class DeleteBucketChange(Change):
 
 cdef class BatchChange(Change):
     cdef list changes
+
+
+cdef int require_bucket(Commit commit, bytes name, str bucket) except -1
+cdef EngineInfo current(Commit commit, bytes place, str key)
+cdef bytes make_row(int kind, int64_t size, bytes etag, int64_t expiry, bytes attributes, bytes content)
+cdef EngineInfo write(
+    Commit commit, int flags, str key, bytes place, int kind, int64_t size, bytes etag, int64_t expiry, bytes attributes,
+    bytes content
+)

@@ -13,18 +13,46 @@ from trove.errors import (
     VersionNotFoundError,
 )
 
-from .codec cimport INLINE, LIST, SEAL, load64, store64
+from .chain cimport (
+    HAS_CHAINS,
+    VERSIONED,
+    flags_of,
+    id_of,
+    newest_older,
+    stamp,
+    stamp_of,
+    version_in,
+    version_key,
+)
+from .codec cimport MARKER, SEAL, UPLOADS, VERSIONS, load64, store64
 from .commit cimport Commit
 from .content cimport Content
 from .core cimport Change, Core
 from .index cimport row
-from .info cimport HAS_EXPIRY, ROW_ETAG, ROW_HEAD, ROW_SIZE, ROW_TIME, EngineInfo, attributes_block, info_of, now_us
+from .info cimport (
+    HAS_EXPIRY,
+    ROW_ETAG,
+    ROW_HEAD,
+    ROW_SIZE,
+    ROW_TIME,
+    EngineInfo,
+    attributes_block,
+    info_of,
+    now_us,
+    with_version_id,
+)
+
+_NO_ATTRIBUTES = bytes(5)
 
 
 cdef int require_bucket(Commit commit, bytes name, str bucket) except -1:
-    if commit.txn.get(name, None, commit.index.buckets) is None:
+    """The flags of a bucket (BucketFlag). Raises BucketNotFoundError."""
+    found = commit.txn.get(name, None, commit.index.buckets)
+    if found is None:
         raise BucketNotFoundError.of(bucket)
-    return 0
+    if len(found) == SEAL + 8:
+        return 0  # of most buckets, whose rows say nothing else
+    return flags_of(row(commit.txn, commit.index.buckets, name, "buckets"))
 
 
 cdef EngineInfo current(Commit commit, bytes place, str key):
@@ -53,24 +81,98 @@ cdef bytes make_row(int kind, int64_t size, bytes etag, int64_t expiry, bytes at
     return made
 
 
+cdef bytes make_marker(Commit commit, int flags):
+    """The row of a delete marker of this commit."""
+    cdef bytes when = stamp(commit.sequence, commit.count)
+    cdef bytes attributes = _NO_ATTRIBUTES
+    if flags & VERSIONED:
+        attributes = with_version_id(attributes, when.hex().encode())
+    return make_row(MARKER, 0, bytes(ROW_HEAD - ROW_ETAG), 0, attributes, when)
+
+
+cdef EngineInfo write(
+    Commit commit, int flags, str key, bytes place, int kind, int64_t size, bytes etag, int64_t expiry, bytes attributes,
+    bytes content
+):
+    """Make a new object, or the newest version, at ``place`` of a bucket with those flags; its info."""
+    if not flags:
+        made = make_row(kind, size, etag, expiry, attributes, content)
+        return info_of(key, commit.put_object(place, made), SEAL)
+    expire(commit, flags, place)
+    if flags & VERSIONED:
+        attributes = with_version_id(attributes, stamp(commit.sequence, commit.count).hex().encode())
+    made = make_row(kind, size, etag, expiry, attributes, content)
+    return info_of(key, commit.put_version(place, made), SEAL)
+
+
+cdef int expire(Commit commit, int flags, bytes place) except -1:
+    """Delete the current version of a bucket with chains if its time is over."""
+    body = row(commit.txn, commit.index.objects, place, "objects")
+    if body is not None and info_of("", bytes(body), 0).expired(now_us()):
+        delete_current(commit, flags, place)
+    return 0
+
+
+cdef int delete_current(Commit commit, int flags, bytes place) except -1:
+    """Delete what is at ``place``, if anything is: by a delete marker where there are versions to hide."""
+    body = row(commit.txn, commit.index.objects, place, "objects")
+    if body is None:
+        return 0
+    nameless_alone = not id_of(body) and newest_older(commit.index, commit.txn, place)[0] is None
+    if not flags & VERSIONED and nameless_alone:
+        commit.delete_object(place)
+    else:
+        commit.put_version(place, make_marker(commit, flags))
+    return 0
+
+
+cdef int delete_version(Commit commit, bytes place, bytes version_id) except -1:
+    """Delete one version for good; the newest of what is left is current then, unless it is a marker. 0 if there is none."""
+    body = row(commit.txn, commit.index.objects, place, "objects")
+    if body is not None and id_of(body) == version_id:
+        if not promote(commit, place):
+            commit.delete_object(place)
+        return 1
+    key, found = version_in(commit.index, commit.txn, place, version_id)
+    if key is None:
+        return 0
+    drop_older(commit, place, key, found)
+    if body is None:
+        promote(commit, place)
+    return 1
+
+
+cdef bint promote(Commit commit, bytes place) except -1:
+    """Make the newest older version current, if it is no marker; whether it is."""
+    key, body = newest_older(commit.index, commit.txn, place)
+    if key is None or body[0] == MARKER:
+        return False
+    commit.put_object(place, body)
+    drop_older(commit, place, key, body)
+    return True
+
+
+cdef int drop_older(Commit commit, bytes place, bytes key, bytes body) except -1:
+    commit.delete_row(VERSIONS, key)
+    if not id_of(body):
+        commit.delete_row(VERSIONS, version_key(place, b""))
+    return 0
+
+
 cdef class PutChange(Change):
     cdef int stage(self, Commit commit) except -1:
         cdef EngineInfo before
-        require_bucket(commit, self.bucket_name, self.bucket)
+        cdef int flags = require_bucket(commit, self.bucket_name, self.bucket)
         if self.conditions is not None:
             before = current(commit, self.place, self.key)
             self.conditions.check(self.bucket, self.key, None if before is None else before.etag)
         if self.content.inline is None:
             self.content.settle(self.core, commit)
-        made = make_row(
-            self.content.kind(),
-            self.content.size,
-            self.content.etag,
-            self.expiry,
-            self.attributes,
-            self.content.tail(commit),
+        tail = self.content.tail(commit)
+        self.result = write(
+            commit, flags, self.key, self.place, self.content.kind(), self.content.size, self.content.etag, self.expiry,
+            self.attributes, tail,
         )
-        self.result = info_of(self.key, commit.put_object(self.place, made), SEAL)
         return 0
 
 
@@ -79,7 +181,14 @@ cdef class DeleteChange(Change):
         return True
 
     cdef int stage(self, Commit commit) except -1:
-        require_bucket(commit, self.bucket_name, self.bucket)
+        cdef int flags = require_bucket(commit, self.bucket_name, self.bucket)
+        if flags & HAS_CHAINS:
+            expire(commit, flags, self.place)
+            if self.version_id is None:
+                delete_current(commit, flags, self.place)
+            elif not delete_version(commit, self.place, (<str>self.version_id).encode()):
+                raise VersionNotFoundError.of(self.bucket, self.key, self.version_id)
+            return 0
         if self.version_id is not None and (self.version_id or current(commit, self.place, self.key) is None):
             raise VersionNotFoundError.of(self.bucket, self.key, self.version_id)
         if commit.txn.get(self.place, None, commit.index.objects) is not None:
@@ -90,25 +199,66 @@ cdef class DeleteChange(Change):
 cdef class CopyChange(Change):
     cdef int stage(self, Commit commit) except -1:
         cdef EngineInfo source
+        cdef int flags
         require_bucket(commit, self.src_bucket_name, self.src_bucket)
         source = current(commit, self.src_place, self.src_key)
         if source is None:
             raise ObjectNotFoundError.of(self.src_bucket, self.src_key)
-        require_bucket(commit, self.bucket_name, self.bucket)
-        made = make_row(
-            source.head()[0],
-            load64(source.head() + ROW_SIZE),
-            source.head()[ROW_ETAG:ROW_HEAD],
-            source.expiry(),
-            attributes_block(
-                source.content_type,
-                source.storage_class,
-                source.metadata if self.metadata is None else self.metadata,
-                source.tags,
-            ),
-            source.content(),
-        )
-        self.result = info_of(self.key, commit.put_object(self.place, made), SEAL)
+        flags = require_bucket(commit, self.bucket_name, self.bucket)
+        metadata = source.metadata if self.metadata is None else self.metadata
+        self.result = write_again(commit, flags, self.key, self.place, source, source.expiry(), metadata)
+        return 0
+
+
+cdef EngineInfo write_again(
+    Commit commit, int flags, str key, bytes place, EngineInfo source, int64_t expiry, object metadata
+):
+    """Write what ``source`` has, by its references."""
+    attributes = attributes_block(source.content_type, source.storage_class, metadata, source.tags)
+    return write(
+        commit, flags, key, place, source.head()[0], load64(source.head() + ROW_SIZE),
+        source.head()[ROW_ETAG:ROW_HEAD], expiry, attributes, source.content(),
+    )
+
+
+cdef class RestoreChange(Change):
+    cdef int stage(self, Commit commit) except -1:
+        cdef EngineInfo source
+        cdef int flags = require_bucket(commit, self.bucket_name, self.bucket)
+        cdef bytes wanted = self.version_id.encode()
+        if flags & HAS_CHAINS:
+            expire(commit, flags, self.place)
+        body = row(commit.txn, commit.index.objects, self.place, "objects")
+        if body is None or id_of(body) != wanted:
+            body = version_in(commit.index, commit.txn, self.place, wanted)[1]
+        if body is None:
+            raise VersionNotFoundError.of(self.bucket, self.key, self.version_id)
+        source = info_of(self.key, bytes(body), 0)
+        if source.head()[0] == MARKER:
+            raise ObjectNotFoundError.of(self.bucket, self.key)
+        if not flags & HAS_CHAINS and source.expired(now_us()):
+            raise VersionNotFoundError.of(self.bucket, self.key, self.version_id)
+        # A time that is over would take the restored object away at once.
+        expiry = 0 if source.expired(now_us()) else source.expiry()
+        self.result = write_again(commit, flags, self.key, self.place, source, expiry, source.metadata)
+        return 0
+
+
+cdef class ExpireChange(Change):
+    """Puts the delete marker of an object whose time is over, where versions are kept."""
+
+    cdef int stage(self, Commit commit) except -1:
+        cdef int flags = require_bucket(commit, self.bucket_name, self.bucket)
+        return expire(commit, flags, self.place) if flags & HAS_CHAINS else 0
+
+
+cdef class VersioningChange(Change):
+    cdef int stage(self, Commit commit) except -1:
+        cdef int flags = require_bucket(commit, self.bucket_name, self.bucket)
+        cdef int wanted = (HAS_CHAINS | VERSIONED) if self.enabled else flags & ~VERSIONED
+        if wanted != flags:
+            made = bytes(row(commit.txn, commit.index.buckets, self.bucket_name, "buckets"))
+            commit.set_bucket(self.bucket_name, made[:8] + bytes([wanted]) + made[9:])
         return 0
 
 
@@ -125,20 +275,29 @@ cdef class DeleteBucketChange(Change):
         return True
 
     cdef int stage(self, Commit commit) except -1:
-        require_bucket(commit, self.bucket_name, self.bucket)
+        cdef int flags = require_bucket(commit, self.bucket_name, self.bucket)
         expired = []
         prefix = self.bucket_name + b"\0"
         cursor = commit.txn.cursor(commit.index.objects)
         found = cursor.set_range(prefix)
         while found and bytes(cursor.key()[: len(prefix)]) == prefix:
             place = bytes(cursor.key())
-            if current(commit, place, "") is not None:
+            # Where there is a version to hide, one whose time is over leaves a delete marker.
+            body = row(commit.txn, commit.index.objects, place, "objects")
+            if flags & VERSIONED or id_of(body) or current(commit, place, "") is not None:
                 raise BucketNotEmptyError.of(self.bucket)
             expired.append(place)
             found = cursor.next()
         cursor.close()
+        with commit.txn.cursor(commit.index.versions) as older:
+            if older.set_range(prefix) and bytes(older.key()[: len(prefix)]) == prefix:
+                raise BucketNotEmptyError.of(self.bucket)
         for place in expired:
             commit.delete_object(place)
+        with commit.txn.cursor(commit.index.uploads) as uploads:
+            some = uploads.set_range(prefix) and bytes(uploads.key()[: len(prefix)]) == prefix
+        if some:
+            commit.delete_rows(UPLOADS, prefix)
         commit.delete_bucket(self.bucket_name)
         return 0
 

@@ -29,22 +29,40 @@ cdef enum RecordKind:
 cdef enum CommitFlag:
     SETTLED = 1         # every commit before it was on disk when it was written: a hole before it is damage
 
+# In the byte of an operation, beside its number: what was there for a reader before, for who watches the bucket.
+cdef enum OperationFlag:
+    REPLACES = 0x80     # an object
+    OUTLIVES = 0x40     # an object whose time was over
+    OPERATION = 0x3F    # what is the number
+
 cdef enum Operation:
     CREATE_BUCKET = 1   # name, row
     DELETE_BUCKET = 2   # name
     PUT_OBJECT = 3      # place, row
     DELETE_OBJECT = 4   # place
     ADD_LIST = 5        # list id, chunk references
+    SET_BUCKET = 6      # name, row
+    PUT_VERSION = 7     # place, row: it is the newest version, and what was current is kept
+    PUT_ROW = 8         # SideTable u8 and key, row
+    DELETE_ROW = 9      # SideTable u8 and key
+    DELETE_ROWS = 10    # SideTable u8 and what the keys of the rows begin with
+
+# Tables of rows that hold content as those of objects do, but are none.
+cdef enum SideTable:
+    VERSIONS = 1        # place, NUL, stamp of an older version or of any delete marker; see `chain`
+    UPLOADS = 2         # place, NUL, upload id of a multipart upload; and behind that the number of a part
 
 # How an object's row holds its content.
 cdef enum ContentKind:
     INLINE = 0          # the bytes themselves
     CHUNKS = 1          # chunk references
     LIST = 2            # the id of a chunk list, which objects can share
+    MARKER = 3          # none, of a delete marker or of what is no object: the stamp, see `chain`
 
 cdef enum:
     CHUNK_ID = 16
     LIST_ID = 12
+    STAMP = 12          # sequence u64, counter u32, most significant byte first: when a version was made
     REFERENCE = 32      # chunk id 16, length and salt u32, pack u32, offset u64
     SALT_SHIFT = 24     # a chunk is shorter than 16 MiB; the upper byte tells true collisions apart
     LENGTH_MASK = 0xFFFFFF

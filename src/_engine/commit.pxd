@@ -13,20 +13,31 @@ cdef class Commit:
     cdef readonly uint32_t count
     cdef bint _replaying
     cdef Encoder _record
+    cdef Py_ssize_t _operation        # where in the record the last operation begins
     cdef dict _live
 
     cdef int create_bucket(self, bytes name, bytes row) except -1
     cdef int delete_bucket(self, bytes name) except -1
     cdef bytes put_object(self, bytes place, bytes row)
     cdef int delete_object(self, bytes place) except -1
+    cdef int set_bucket(self, bytes name, bytes row) except -1
+    cdef bytes put_version(self, bytes place, bytes row)
+    cdef int put_row(self, int table, bytes key, bytes row) except -1
+    cdef int delete_row(self, int table, bytes key) except -1
+    cdef int delete_rows(self, int table, bytes prefix) except -1
     cdef int add_list(self, bytes list_id, bytes references) except -1
     cdef Encoder record(self, uint64_t predecessor, int64_t time, uint32_t flags, uint64_t seed)
     cdef int finish(self, uint32_t pack, uint64_t offset) except -1
     cdef int replay(self, object payload) except -1
 
+    cdef void _flag(self, int flag) noexcept
     cdef int _log(self, int operation, bytes first, bytes second) except -1
-    cdef int _retain(self, object row) except -1
-    cdef int _release(self, object row) except -1
+    cdef object _side(self, int table)
+    cdef int _drop(self, bytes key, object table) except -1
+    cdef int _drop_nameless(self, bytes place) except -1
+    cdef int _keep(self, bytes place, bytes row, bytes stamp) except -1
+    cdef int _retain(self, bytes row) except -1
+    cdef int _release(self, bytes row) except -1
     cdef int _add_reference(self, Reference reference) except -1
     cdef int _drop_reference(self, Reference reference) except -1
     cdef uint32_t _merged             # pages that deletes have given up so far
@@ -39,4 +50,4 @@ cdef class Commit:
 cdef bytes chunk_key(Reference reference)
 
 
-cdef list operations_of(object payload)
+cdef list operations_of(object payload, bint flags=*)

@@ -21,13 +21,24 @@ from .codec cimport (
     CREATE_BUCKET,
     DELETE_BUCKET,
     DELETE_OBJECT,
+    DELETE_ROW,
+    DELETE_ROWS,
     INLINE,
     LIST,
     LIST_ID,
+    MARKER,
+    OPERATION,
+    OUTLIVES,
     PUT_OBJECT,
+    PUT_ROW,
+    PUT_VERSION,
     RECORD_HEADER,
     REFERENCE,
+    REPLACES,
     SALT_SHIFT,
+    SET_BUCKET,
+    UPLOADS,
+    VERSIONS,
     Decoder,
     Encoder,
     Reference,
@@ -38,14 +49,16 @@ from .codec cimport (
     store32,
     store64,
 )
+from .chain cimport id_of, stamp_before, stamp_of, version_key
 from .index cimport row as row_in
-from .info cimport ROW_HEAD, EngineInfo, info_of
+from .info cimport ROW_HEAD, EngineInfo, info_of, now_us, row_expired
 from .pack cimport aligned, write_header
 
 cdef enum:
     COMMIT_HEAD = 24
     LONGEST_BUCKET = 255   # bytes of a name
     LONGEST_KEY = 1024
+    LONGEST_BEHIND = 64    # what stands behind a place in the key of a row that is no object
     LEAST_ROW = ROW_HEAD + 5
 
 cdef uint64_t LATEST = 253402300799999999  # the last microsecond of the year 9999
@@ -78,56 +91,79 @@ cdef bint is_bucket_row(bytes row) noexcept:
     return PyBytes_GET_SIZE(row) >= 8 and load64(<const uint8_t *>PyBytes_AS_STRING(row)) <= LATEST
 
 
+cdef bytes pointer_row(bytes stamp):
+    """The row that says where the older version without an id stands: like a delete marker's, and no version."""
+    return bytes([MARKER]) + bytes(ROW_HEAD + 4) + stamp
+
+
+cdef bint is_place(const char *name, Py_ssize_t length, Py_ssize_t more) noexcept:
+    """Whether that is a bucket's name, a NUL and a key, with at most ``more`` bytes behind it."""
+    cdef const char *nul = <const char *>memchr(name, 0, length)
+    if nul == NULL or not 0 < nul - name <= LONGEST_BUCKET:
+        return False
+    return 1 < length - (nul - name) <= LONGEST_KEY + 1 + more
+
+
+cdef bint is_text(const char *text, Py_ssize_t length):
+    try:
+        PyUnicode_DecodeUTF8(text, length, NULL)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 cdef int check_change(int operation, bytes first, bytes second) except -1:
     """Raise CorruptStoreError for a change that nobody can have made: what is damaged may still have a checksum."""
     cdef Py_ssize_t length = PyBytes_GET_SIZE(first)
     cdef const char *name = PyBytes_AS_STRING(first)
-    cdef const void *nul = memchr(name, 0, length)
+    cdef Py_ssize_t second_length = 0 if second is None else PyBytes_GET_SIZE(second)
     cdef bint right
     if operation == ADD_LIST:
-        right = length == LIST_ID and PyBytes_GET_SIZE(second) and PyBytes_GET_SIZE(second) % REFERENCE == 0
-    elif operation in (CREATE_BUCKET, DELETE_BUCKET):
-        right = 0 < length <= LONGEST_BUCKET and nul == NULL
+        right = length == LIST_ID and second_length and second_length % REFERENCE == 0
+    elif operation in (CREATE_BUCKET, SET_BUCKET, DELETE_BUCKET):
+        right = 0 < length <= LONGEST_BUCKET and memchr(name, 0, length) == NULL and is_text(name, length)
         right = right and (operation == DELETE_BUCKET or is_bucket_row(second))
+    elif operation == DELETE_ROWS:
+        right = length > 2 and VERSIONS <= name[0] <= UPLOADS and memchr(name + 1, 0, length - 1) != NULL
+    elif operation in (PUT_ROW, DELETE_ROW):
+        right = length > 1 and VERSIONS <= name[0] <= UPLOADS and is_place(name + 1, length - 1, LONGEST_BEHIND)
+        right = right and (operation == DELETE_ROW or second_length >= LEAST_ROW)
     else:
-        right = nul != NULL and 0 < <const char *>nul - name <= LONGEST_BUCKET
-        right = right and 1 < length - (<const char *>nul - name) <= LONGEST_KEY + 1
-        right = right and (operation == DELETE_OBJECT or PyBytes_GET_SIZE(second) >= LEAST_ROW)
-    if right and operation != ADD_LIST:
-        try:
-            PyUnicode_DecodeUTF8(name, length, NULL)
-        except UnicodeDecodeError:
-            right = False
+        right = is_place(name, length, 0) and is_text(name, length)
+        right = right and (operation == DELETE_OBJECT or second_length >= LEAST_ROW)
     if not right:
         raise CorruptStoreError(f"a commit in the log holds a change of the kind {operation} that can't be")
     return 0
 
 
-cdef list operations_of(object payload):
+cdef list operations_of(object payload, bint flags=False):
     """What the payload of a commit's record lists: (operation, bucket or place or list id, row or references).
+
+    With ``flags`` each operation has its flags (OperationFlag).
 
     Raises CorruptStoreError for an operation that a newer version wrote, and for what can't be.
     """
     cdef Decoder decoder = Decoder(payload)
     cdef uint32_t i, count
-    cdef int operation
+    cdef int operation, flagged
     cdef list found = []
     decoder.take(16)
     count = decoder.u32()
     decoder.take(4)
     for i in range(count):
-        operation = decoder.u8()
+        flagged = decoder.u8()
+        operation = flagged & OPERATION
         first = decoder.text()
         second = None
-        if operation in (PUT_OBJECT, ADD_LIST, CREATE_BUCKET):
+        if operation in (PUT_OBJECT, PUT_VERSION, PUT_ROW, ADD_LIST, CREATE_BUCKET, SET_BUCKET):
             second = decoder.text()
-        elif operation not in (DELETE_OBJECT, DELETE_BUCKET):
+        elif operation not in (DELETE_OBJECT, DELETE_ROW, DELETE_ROWS, DELETE_BUCKET):
             raise CorruptStoreError(
                 f"a commit in the log holds a change of the unknown kind {operation}; it was written by a "
                 "newer Trove: update this one"
             )
         check_change(operation, first, second)
-        found.append((operation, first, second))
+        found.append((flagged if flags else operation, first, second))
     return found
 
 
@@ -156,30 +192,117 @@ cdef class Commit:
         self._delete(name, self.index.buckets)
         return 0
 
+    cdef int set_bucket(self, bytes name, bytes row) except -1:
+        """Change the row of a bucket that is there."""
+        self._log(SET_BUCKET, name, row)
+        self.txn.put(name, sealed(name, row), True, True, False, self.index.buckets)
+        return 0
+
     cdef bytes put_object(self, bytes place, bytes row):
         """Make ``row`` what stands at ``place`` (the bucket's name, NUL, the key); the sealed row."""
         self._log(PUT_OBJECT, place, row)
         # The new content is counted before the old one is let go, so that what they share stays.
-        if PyBytes_AS_STRING(row)[0] != INLINE:
-            self._retain(row)
+        self._retain(row)
         cdef bytes value = sealed(place, row)
+        cdef bytes old
         # Without overwriting first: most objects are new, and that tells so in one call.
         if not self.txn.put(place, value, True, False, False, self.index.objects):
-            old = row_in(self.txn, self.index.objects, place, "objects")
-            if old[0] != INLINE:
-                self._release(bytes(old))
+            old = bytes(row_in(self.txn, self.index.objects, place, "objects"))
+            self._flag(OUTLIVES if row_expired(<const uint8_t *>PyBytes_AS_STRING(old), now_us()) else REPLACES)
+            self._release(old)
             self.txn.put(place, value, True, True, False, self.index.objects)
         return value
 
+    cdef bytes put_version(self, bytes place, bytes row):
+        """Make ``row`` the newest version at ``place``, and keep what was current; the sealed row.
+
+        A version without an id takes the place of the other without. A delete marker is never current.
+        """
+        cdef bytes version_id = id_of(row)
+        cdef bytes value = sealed(place, row)
+        self._log(PUT_VERSION, place, row)
+        self._retain(row)
+        if not version_id:
+            self._drop_nameless(place)
+        old = row_in(self.txn, self.index.objects, place, "objects")
+        if old is not None:
+            old = bytes(old)
+            self._flag(REPLACES)
+            if version_id or id_of(old):
+                self._keep(place, old, b"" if id_of(old) else stamp_before(stamp_of(row)))
+            else:
+                self._release(old)
+        if row[0] != MARKER:
+            self.txn.put(place, value, True, True, False, self.index.objects)
+            return value
+        if old is not None:
+            self._delete(place, self.index.objects)
+        self._keep(place, row, b"" if version_id else stamp_of(row))
+        return value
+
+    cdef int _keep(self, bytes place, bytes row, bytes stamp) except -1:
+        """Make ``row`` an older version; it has no id where the ``stamp`` is given. Its content is counted already."""
+        cdef bytes key = version_key(place, stamp or stamp_of(row))
+        if stamp:
+            pointer = pointer_row(stamp)
+            self.txn.put(
+                version_key(place, b""), sealed(version_key(place, b""), pointer), True, True, False, self.index.versions
+            )
+        self.txn.put(key, sealed(key, row), True, True, False, self.index.versions)
+        return 0
+
+    cdef int _drop_nameless(self, bytes place) except -1:
+        """Drop the older version that has no id, if there is one."""
+        cdef bytes at = version_key(place, b"")
+        pointer = row_in(self.txn, self.index.versions, at, "versions")
+        if pointer is None:
+            return 0
+        self._drop(version_key(place, stamp_of(bytes(pointer))), self.index.versions)
+        self._delete(at, self.index.versions)
+        return 0
+
     cdef int delete_object(self, bytes place) except -1:
         self._log(DELETE_OBJECT, place, None)
-        old = row_in(self.txn, self.index.objects, place, "objects")
-        if old is None:
-            return 0
-        if old[0] != INLINE:
+        return self._drop(place, self.index.objects)
+
+    cdef int put_row(self, int table, bytes key, bytes row) except -1:
+        """Put a row that is no object's; what it holds is counted as an object's content is."""
+        self._log(PUT_ROW, bytes([table]) + key, row)
+        self._retain(row)
+        old = row_in(self.txn, self._side(table), key, "versions")
+        if old is not None:
             self._release(bytes(old))
-        self._delete(place, self.index.objects)
+        self.txn.put(key, sealed(key, row), True, True, False, self._side(table))
         return 0
+
+    cdef int delete_row(self, int table, bytes key) except -1:
+        self._log(DELETE_ROW, bytes([table]) + key, None)
+        return self._drop(key, self._side(table))
+
+    cdef int delete_rows(self, int table, bytes prefix) except -1:
+        """Delete all rows whose keys begin with ``prefix``."""
+        self._log(DELETE_ROWS, bytes([table]) + prefix, None)
+        rows = self._side(table)
+        with self.txn.cursor(rows) as walk:
+            keys = []
+            found = walk.set_range(prefix)
+            while found and bytes(walk.key()[: len(prefix)]) == prefix:
+                keys.append(bytes(walk.key()))
+                found = walk.next()
+        for key in keys:
+            self._drop(key, rows)
+        return 0
+
+    cdef int _drop(self, bytes key, object table) except -1:
+        """Delete a row that holds content, if it is there, and let go of the content."""
+        old = row_in(self.txn, table, key, "versions")
+        if old is not None:
+            self._release(bytes(old))
+            self._delete(key, table)
+        return 0
+
+    cdef object _side(self, int table):
+        return self.index.versions if table == VERSIONS else self.index.uploads
 
     cdef int add_list(self, bytes list_id, bytes references) except -1:
         """Add a chunk list that objects of this commit and later ones can share."""
@@ -216,11 +339,11 @@ cdef class Commit:
 
     # References.
 
-    cdef int _retain(self, object row) except -1:
-        return self._count(row, True)
+    cdef int _retain(self, bytes row) except -1:
+        return 0 if PyBytes_AS_STRING(row)[0] in (INLINE, MARKER) else self._count(row, True)
 
-    cdef int _release(self, object row) except -1:
-        return self._count(row, False)
+    cdef int _release(self, bytes row) except -1:
+        return 0 if PyBytes_AS_STRING(row)[0] in (INLINE, MARKER) else self._count(row, False)
 
     def _count(self, bytes row, bint retain):
         cdef EngineInfo info = info_of("", row, 0)
@@ -307,11 +430,17 @@ cdef class Commit:
         self.count += 1
         if self._replaying:
             return 0
+        self._operation = self._record.size
         self._record.u8(operation)
         self._record.text(first)
         if second is not None:
             self._record.text(second)
         return 0
+
+    cdef void _flag(self, int flag) noexcept:
+        """Say of the last operation what was there before: see OperationFlag."""
+        if not self._replaying:
+            self._record.data[self._operation] |= flag
 
     cdef Encoder record(self, uint64_t predecessor, int64_t time, uint32_t flags, uint64_t seed):
         """The whole record for the log, its length a multiple of 8."""
@@ -331,6 +460,16 @@ cdef class Commit:
         for operation, first, second in operations_of(payload):
             if operation == PUT_OBJECT:
                 self.put_object(first, second)
+            elif operation == PUT_VERSION:
+                self.put_version(first, second)
+            elif operation == PUT_ROW:
+                self.put_row(first[0], first[1:], second)
+            elif operation == DELETE_ROW:
+                self.delete_row(first[0], first[1:])
+            elif operation == DELETE_ROWS:
+                self.delete_rows(first[0], first[1:])
+            elif operation == SET_BUCKET:
+                self.set_bucket(first, second)
             elif operation == DELETE_OBJECT:
                 self.delete_object(first)
             elif operation == ADD_LIST:

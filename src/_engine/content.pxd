@@ -23,4 +23,5 @@ cdef class Content:
     cdef int kind(self) noexcept
 
 
-cdef Content ingest(Core core, object data)
+cdef Content ingest(Core core, object data, bint inline=*)
+cdef bytes held_tail(Commit commit, bytes references)

@@ -61,10 +61,6 @@ cdef class Content:
     cdef int append(self, bytes digest, Py_ssize_t length, object pack, uint64_t offset, bint shared) except -1:
         cdef uint8_t *grown
         cdef uint8_t *p
-        if self._packs is None:
-            self._packs = []
-            self._extents = []
-            self._digests = Encoder()
         if self.count == self._room:
             self._room = max(16, self._room * 2)
             grown = <uint8_t *>realloc(self.references, self._room * REFERENCE)
@@ -142,21 +138,25 @@ cdef class Content:
 
     cdef bytes tail(self, Commit commit):
         """What stands at the end of the row; a list of chunks is added to the commit first."""
-        cdef Encoder out
         if self.inline is not None:
             return self.inline
-        references = self.references[: self.count * REFERENCE]
-        out = Encoder()
-        if self.count <= LISTED:
-            out.varint(self.count)
-            out.raw(self.references, self.count * REFERENCE)
-        else:
-            # The number of the commit and of the change in it: no other list ever has this id.
-            list_id = commit.sequence.to_bytes(8, "big") + commit.count.to_bytes(4, "big")
-            commit.add_list(list_id, references)
-            out.raw(<const uint8_t *>PyBytes_AS_STRING(list_id), 12)
-            out.varint(self.count)
-        return out.taken()
+        return held_tail(commit, self.references[: self.count * REFERENCE])
+
+
+cdef bytes held_tail(Commit commit, bytes references):
+    """The end of a row whose content is these chunks, as CHUNKS or LIST; a list of them is added to the commit first."""
+    cdef Py_ssize_t count = PyBytes_GET_SIZE(references) // REFERENCE
+    cdef Encoder out = Encoder()
+    if count <= LISTED:
+        out.varint(count)
+        out.raw(<const uint8_t *>PyBytes_AS_STRING(references), PyBytes_GET_SIZE(references))
+    else:
+        # The number of the commit and of the change in it: no other list ever has this id.
+        list_id = commit.sequence.to_bytes(8, "big") + commit.count.to_bytes(4, "big")
+        commit.add_list(list_id, references)
+        out.raw(<const uint8_t *>PyBytes_AS_STRING(list_id), 12)
+        out.varint(count)
+    return out.taken()
 
 
 cdef tuple place_in(Commit commit, bytes key):
@@ -202,16 +202,19 @@ cdef bytes extent_head(list chunks, uint64_t seed):
     return head
 
 
-cdef Content ingest(Core core, object data):
-    """``data``, of any kind that ``put`` takes, in the log as far as it is not inline."""
+cdef Content ingest(Core core, object data, bint inline=True):
+    """``data``, of any kind that ``put`` takes, in the log as far as it is not inline, which it is only if it may."""
     cdef Content content = Content.__new__(Content)
-    if type(data) is bytes and PyBytes_GET_SIZE(data) <= INLINE_LIMIT:
+    if inline and type(data) is bytes and PyBytes_GET_SIZE(data) <= INLINE_LIMIT:
         content.inline = data
     else:
-        _fill(core, content, segments(data, core.parameters.chunk_maximum))
+        content._packs, content._extents, content._digests = [], [], Encoder()
+        _fill(core, content, segments(data, core.parameters.chunk_maximum), inline)
     if content.inline is not None:
         content.size = PyBytes_GET_SIZE(content.inline)
         content.etag = core.name(<const uint8_t *>PyBytes_AS_STRING(content.inline), content.size)
+    elif content.count == 0:
+        content.etag = core.name(b"", 0)
     elif content.count == 1:
         content.etag = content._digests.taken()
     else:
@@ -252,7 +255,7 @@ def segments(data, maximum):
         del buffer[:consumed]
 
 
-cdef int _fill(Core core, Content content, object source) except -1:
+cdef int _fill(Core core, Content content, object source, bint inline) except -1:
     consumed = None
     writing = None
     pool = None
@@ -266,7 +269,7 @@ cdef int _fill(Core core, Content content, object source) except -1:
                 raise InvalidArgumentError(
                     "the process forked while the data of a put was read, and only the parent can go on with it"
                 )
-            if last and content.count == 0 and len(view) <= INLINE_LIMIT:
+            if inline and last and content.count == 0 and len(view) <= INLINE_LIMIT:
                 content.inline = bytes(view)
                 consumed = len(view)
                 continue

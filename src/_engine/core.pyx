@@ -399,7 +399,7 @@ cdef class Core:
             self._burn(predecessor, sequence, pack, offset, record.size, True)
             raise
         # The lock is gone with the transaction: others may have committed more by now.
-        self.state.raise_to(STATE_SEQUENCE, sequence)
+        self.state.publish(sequence)
         self._last = sequence
         self._unsaved_changes += commit.count
         self._unsaved_bytes += record.size
@@ -476,6 +476,7 @@ cdef class Core:
             txn = self.index.begin_write()
         self.state.set(STATE_SEQUENCE, head)
         self.state.set(STATE_INFLIGHT, 0)
+        self.state.wake()
         return txn
 
     def _has_writer(self, uint32_t number):

@@ -55,7 +55,18 @@ class Engine:
     def delete_bucket(self, name: str) -> None: ...
     def list_buckets(self) -> builtins.list[BucketInfo]: ...
     def opened(self) -> Core:
-        """The store that is open, for housekeeping. Raises DriverClosedError when none is."""
+        """The store that is open, for calls that stand elsewhere. Raises DriverClosedError when none is."""
+
+    def opened_to_write(self) -> Core:
+        """The same for calls that change it. Raises UnsupportedOptionError with mode=r."""
+
+    @property
+    def session(self) -> object:
+        """What readers and watchers ask whether the driver is still open."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether writes are flushed before they are acknowledged."""
 
     def staged(self, method: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> object:
         """The change that a ``put``, ``copy`` or ``delete`` of a batch is; its data is in the log now."""

@@ -38,7 +38,8 @@ from trove.errors import (
 )
 
 from .changes cimport BatchChange, CopyChange, CreateBucketChange, DeleteBucketChange, DeleteChange, PutChange
-from .codec cimport INLINE, LIST, LIST_ID, SEAL, check_seal, load64
+from .chain cimport HAS_CHAINS, VERSIONED, flags_of, id_of, version_in
+from .codec cimport INLINE, LIST, LIST_ID, MARKER, SEAL, check_seal, load64
 from .content cimport Content, ingest
 from .core cimport Change, Core, forks_so_far
 from .index cimport row
@@ -144,6 +145,8 @@ cdef class Engine:
             require_closable(core)
         self._core = None
         self._session.closed = True
+        if core.state is not None:
+            core.state.wake()  # watchers, to find that out
         if ours:
             close_core(core)
 
@@ -275,13 +278,16 @@ cdef class Engine:
         cdef bytes references = None
         cdef uint64_t start = 0
         cdef uint64_t size
-        info, references = self._find(core, bucket, key, place, version_id, True)
+        if version_id is None:
+            info, references = self._find(core, bucket, key, place, True)
+        else:
+            info, references = self._find_version(core, bucket, key, place, version_id, True)
         size = load64(info.head() + ROW_SIZE)
         if wanted is not None:
             start, size = wanted.within(size, bucket, key)
         return reader_of(core, self._session, info, references, start, size, self._verify)
 
-    cdef tuple _find(self, Core core, str bucket, str key, tuple place, object version_id, bint content):
+    cdef tuple _find(self, Core core, str bucket, str key, tuple place, bint content):
         """The current object: its info and, if its content is asked for and not inline, its references."""
         cdef bytes name = <bytes>place[0]
         cdef EngineInfo info = None
@@ -303,11 +309,41 @@ cdef class Engine:
             # The last reference: a transaction that is let go of ends itself, a call cheaper than by abort().
             txn = None
             core.index._leave()
-        if version_id is not None and (version_id or info is None):
-            raise VersionNotFoundError.of(bucket, key, version_id)
         if info is None:
             raise ObjectNotFoundError.of(bucket, key)
         return info, references
+
+    cdef tuple _find_version(self, Core core, str bucket, str key, tuple place, str version_id, bint content):
+        """The same of one version."""
+        cdef bytes wanted = version_id.encode()
+        cdef EngineInfo info
+        cdef bytes references = None
+        txn = core.index.begin_copying()
+        try:
+            held = row(txn, core.index.buckets, place[1], "buckets")
+            if held is None:
+                raise BucketNotFoundError.of(bucket)
+            flags = flags_of(held)
+            body = row(txn, core.index.objects, place[0], "objects")
+            if body is not None and id_of(body) == wanted:
+                info = info_of(key, bytes(body), 0)
+                # Where versions are kept one whose time is over is behind a delete marker, or as good as.
+                if not flags & VERSIONED and not wanted and info.expired(now_us()):
+                    body = None
+            else:
+                body = version_in(core.index, txn, place[0], wanted)[1] if flags & HAS_CHAINS else None
+            if body is None:
+                raise VersionNotFoundError.of(bucket, key, version_id)
+            info = info_of(key, bytes(body), 0)
+            if info.head()[0] == MARKER:
+                raise ObjectNotFoundError.of(bucket, key)
+            if content and info.head()[0] != INLINE:
+                references = self._references(core, txn, info)
+            return info, references
+        except lmdb.Error as error:
+            raise index_error(error, f"reading the index in {core.index.folder}") from error
+        finally:
+            core.index.end(txn)
 
     cdef bytes _references(self, Core core, object txn, EngineInfo info):
         if info.head()[0] == LIST:
@@ -324,7 +360,8 @@ cdef class Engine:
         cdef tuple place = place_of(bucket, key)
         if version_id is not None:
             check_version_id(version_id)
-        return self._find(core, bucket, key, place, version_id, False)[0]
+            return self._find_version(core, bucket, key, place, version_id, False)[0]
+        return self._find(core, bucket, key, place, False)[0]
 
     def delete(self, bucket, key, *, version_id=None):
         cdef Core core = self.writable()
@@ -414,8 +451,22 @@ cdef class Engine:
     # Beyond the contract.
 
     def opened(self):
-        """The store that is open, for housekeeping."""
+        """The store that is open, for calls that are made elsewhere."""
         return self.core()
+
+    def opened_to_write(self):
+        """The same for calls that change it. Raises UnsupportedOptionError with mode=r."""
+        return self.writable()
+
+    @property
+    def session(self):
+        """What readers and watchers ask whether the driver is still open."""
+        return self._session
+
+    @property
+    def durable(self):
+        """Whether writes are flushed before they are acknowledged."""
+        return self._durable
 
     def staged(self, method, args, options):
         """The change that a ``put``, ``copy`` or ``delete`` of a batch is; its data is in the log afterwards."""

@@ -19,7 +19,8 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
-from .codec cimport CHUNKS, INLINE, LIST, LIST_ID, REFERENCE, Reference, load32, load64, reference_at
+from .chain cimport id_of, stamp_of
+from .codec cimport CHUNKS, INLINE, LIST, LIST_ID, MARKER, REFERENCE, STAMP, Reference, load32, load64, reference_at
 from .commit cimport chunk_key
 from .index cimport Index, row
 from .info cimport EngineInfo, info_of
@@ -28,6 +29,7 @@ from .index import TABLES
 from .pages import check_pages
 from .reports import Problem
 
+HOLDING = ("objects", "versions", "uploads")  # the tables whose rows hold content
 COUNTED = 2_000_000  # chunks that are counted at once: more of them take more rounds, not more memory
 
 
@@ -37,8 +39,8 @@ def opened_copy(folder):
 
 
 def problem_of(bytes place, what):
-    """A Problem of the object at ``place``."""
-    bucket, _, key = place.partition(b"\0")
+    """A Problem of the object at ``place``, or of one of its versions or uploads."""
+    bucket, key = (place.split(b"\0") + [b""])[:2]
     return Problem(what, bucket.decode("utf-8", "replace"), key.decode("utf-8", "replace"))
 
 
@@ -51,6 +53,8 @@ def references_of(Index index, txn, bytes place, body):
     cdef bytes content = info.content()
     cdef uint64_t size = load64(info.head() + 2)
     kind = info.head()[0]
+    if kind == MARKER:
+        return b""
     if kind == INLINE:
         if <uint64_t>PyBytes_GET_SIZE(content) != size:
             raise CorruptStoreError("its content is not as long as its row says")
@@ -105,7 +109,9 @@ cdef class Examination:
         try:
             for name in TABLES:
                 self._check_seals(name)
-            self._check_objects()
+            for name in HOLDING:
+                self._check_holding(name)
+            self._check_chains()
             self._check_lists()
             self._check_chunks()
             self._check_packs()
@@ -133,19 +139,19 @@ cdef class Examination:
                     row(self.txn, table, key, name)
                 except CorruptStoreError:
                     what = f"its row in the index's table {name!r} does not match its checksum"
-                    if name == "objects":
+                    if name in HOLDING:
                         self.problems.append(problem_of(key, what))
                     elif name == "buckets":
                         self.problems.append(Problem(what, key.decode("utf-8", "replace")))
                     else:
                         self.problems.append(Problem(f"row {key.hex()}: {what}"))
 
-    def _check_objects(self):
+    def _check_holding(self, name):
         cdef Py_ssize_t i
         cdef const uint8_t *p
         cdef Reference reference
         cdef const uint8_t[::1] chunk
-        for place, body in self._rows("objects"):
+        for place, body in self._rows(name):
             if self.txn.get(place.partition(b"\0")[0], None, self.index.buckets) is None:
                 self.problems.append(problem_of(place, "its bucket is missing"))
             try:
@@ -172,6 +178,37 @@ cdef class Examination:
                     or load32(&chunk[4]) != reference.length
                 ):
                     self.problems.append(problem_of(place, f"chunk {i} of it stands elsewhere than it says"))
+
+    def _check_chains(self):
+        """Each older version stands where it says; the newest is a delete marker where there is no current one."""
+        place, newest, nameless, pointer = b"", None, b"", b""
+        for key, body in self._rows("versions"):
+            at = key.index(b"\0", key.index(b"\0") + 1) if key.count(b"\0") > 1 else len(key)
+            if key[:at] != place:
+                self._check_chain(place, newest, nameless, pointer)
+                place, newest, nameless, pointer = key[:at], None, b"", b""
+            when = key[at + 1 :]
+            try:
+                if not when:
+                    pointer = stamp_of(bytes(body))
+                    continue
+                newest = body[0]
+                named = id_of(body)
+                if not named:
+                    nameless = when
+                if (named or newest == MARKER) and stamp_of(bytes(body)) != when:
+                    raise CorruptStoreError("a version of it stands elsewhere than it says")
+            except CorruptStoreError as error:
+                self.problems.append(problem_of(place, str(error)))
+        self._check_chain(place, newest, nameless, pointer)
+
+    def _check_chain(self, place, newest, nameless, pointer):
+        if not place:
+            return
+        if pointer != nameless:
+            self.problems.append(problem_of(place, "the version of it without an id is not where it is said to be"))
+        if newest is not None and newest != MARKER and self.txn.get(place, None, self.index.objects) is None:
+            self.problems.append(problem_of(place, "it has versions, and none is current or deleted"))
 
     def _check_lists(self):
         for list_id, body in self._rows("lists"):
@@ -209,7 +246,7 @@ cdef class Examination:
         cdef bytes references, key
         cdef Reference reference
         counts = {}
-        for name in ("objects", "lists"):
+        for name in (*HOLDING, "lists"):
             for place, body in self._rows(name):
                 if name == "lists":
                     references = bytes(body)

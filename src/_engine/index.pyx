@@ -57,7 +57,7 @@ MAX_READERS = 1024
 # Where LMDB keeps what processes share of an index: 64 bytes for each reader, and what precedes them. Allocated
 # before it is mapped, like the index.
 LOCK_SIZE = 68 << 10
-TABLES = ("buckets", "objects", "lists", "list_uses", "chunks", "packs", "meta")
+TABLES = ("buckets", "objects", "versions", "uploads", "lists", "list_uses", "chunks", "packs", "meta")
 SPARE = "spare"  # the table that holds no rows, but pages
 LIB_VERSION = 1  # LMDB 1.0's file format takes the 1,280 bytes of our longest keys
 
@@ -174,7 +174,8 @@ cdef class Index:
             raise
         self._writing = writing
         (
-            self.buckets, self.objects, self.lists, self.list_uses, self.chunks, self.packs, self.meta, self.spare
+            self.buckets, self.objects, self.versions, self.uploads, self.lists, self.list_uses, self.chunks,
+            self.packs, self.meta, self.spare
         ) = tables
 
     def _drop(self):

@@ -1,5 +1,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
+from .codec cimport Decoder
+
 # An object's row:
 #   0  1  how its content is held (codec.ContentKind)
 #   1  1  flags
@@ -36,5 +38,7 @@ cdef class EngineInfo:
 cdef EngineInfo info_of(str key, bytes held, Py_ssize_t base)
 cdef bint row_expired(const uint8_t *row, int64_t now) noexcept nogil
 cdef bytes attributes_block(object content_type, object storage_class, object metadata, object tags)
+cdef bytes with_version_id(bytes attributes, bytes version_id)
+cdef Decoder attributes_of(EngineInfo info)
 cdef int64_t microseconds(object moment) except? -1
 cdef int64_t now_us() noexcept nogil

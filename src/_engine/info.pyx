@@ -52,6 +52,14 @@ cdef bytes attributes_block(object content_type, object storage_class, object me
     return out.taken()
 
 
+cdef bytes with_version_id(bytes attributes, bytes version_id):
+    """What ``attributes_block`` makes, with a version id."""
+    cdef Decoder decoder = Decoder(attributes)
+    decoder.skip_text()
+    decoder.skip_text()
+    return attributes[: decoder.position] + bytes([len(version_id)]) + version_id + attributes[decoder.position + 1 :]
+
+
 cdef EngineInfo info_of(str key, bytes held, Py_ssize_t base):
     """The info over the row that begins at ``base`` in ``held``."""
     cdef EngineInfo info = EngineInfo.__new__(EngineInfo)

@@ -283,9 +283,10 @@ cdef class ReadonlyIndex(Index):
         """Read what the builder has written."""
         cdef Index builder = self._builder
         self.env = builder.env
-        self.buckets, self.objects, self.lists, self.list_uses = (
-            builder.buckets, builder.objects, builder.lists, builder.list_uses
+        self.buckets, self.objects, self.versions, self.uploads = (
+            builder.buckets, builder.objects, builder.versions, builder.uploads
         )
+        self.lists, self.list_uses = builder.lists, builder.list_uses
         self.chunks, self.packs, self.meta = builder.chunks, builder.packs, builder.meta
 
     def _map_state(self):

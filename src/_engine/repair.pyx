@@ -26,9 +26,14 @@ from .codec cimport (
     CREATE_BUCKET,
     DELETE_BUCKET,
     DELETE_OBJECT,
+    DELETE_ROW,
+    DELETE_ROWS,
     PACK_HEADER,
     PUT_OBJECT,
+    PUT_ROW,
+    PUT_VERSION,
     REFERENCE,
+    SET_BUCKET,
     reference_at,
 )
 from .commit cimport operations_of
@@ -59,8 +64,12 @@ SPANS = 100  # of missing commits that are named at most
 
 # What a commit did to a bucket or an object, for people.
 _WORDS = {
-    PUT_OBJECT: "a put", DELETE_OBJECT: "a delete", CREATE_BUCKET: "its creation", DELETE_BUCKET: "its deletion",
+    PUT_OBJECT: "a put", PUT_VERSION: "a put or delete", PUT_ROW: "a put", DELETE_ROW: "a delete",
+    SET_BUCKET: "a change of its settings", DELETE_OBJECT: "a delete", CREATE_BUCKET: "its creation", DELETE_BUCKET: "its deletion",
 }
+
+# What of an object is in which table, for people.
+_WHOSE = {"objects": "its", "versions": "an older version's", "uploads": "an upload's"}
 
 
 def repair(path, make_parameters, progress=None):
@@ -349,6 +358,8 @@ class Repair:
                 continue  # whole as a record, and yet it says nothing
             there.add(sequence)
             for operation, name, _ in operations:
+                if operation in (PUT_ROW, DELETE_ROW, DELETE_ROWS):
+                    name = b"\0".join(name[1:].split(b"\0")[:2])
                 if operation in _WORDS:
                     touched[name] = (sequence, _WORDS[operation])
         missing = gaps(there, saved + 1, last)
@@ -393,13 +404,13 @@ class Repair:
         self._salvage(index, writer.packs, leaving, damaged)
         amendment = new_amendment(index, writer, reached, number)
         try:
-            for place, _, hits in leaving:
-                amendment.delete(place)
+            for table, place, _, hits in leaving:
+                amendment.delete(table, place)
                 pack, offset = hits[0]
-                bucket, _, key = place.partition(b"\0")
+                bucket, key = place.split(b"\0")[:2]
                 self._lost.append(
                     Lost(
-                        f"its data is damaged: {pack_file(pack)} at {offset}: {damaged[pack, offset][2]}",
+                        f"{_WHOSE[table]} data is damaged: {pack_file(pack)} at {offset}: {damaged[pack, offset][2]}",
                         bucket.decode("utf-8", "replace"),
                         key.decode("utf-8", "replace"),
                     )
@@ -425,8 +436,8 @@ class Repair:
                 open(self._quarantine.file("chunks"), "wb") as chunks,
                 open(self._quarantine.file("objects.jsonl"), "w", encoding="utf-8") as objects,
             ):
-                for place, references, hits in leaving:
-                    body = bytes(row(txn, index.objects, place, "objects"))
+                for table, place, references, hits in leaving:
+                    body = bytes(row(txn, getattr(index, table), place, table))
                     pieces = []
                     for pack, offset, length in each_reference(references):
                         if (pack, offset) not in places:
@@ -533,13 +544,14 @@ def readable(packs, number, offset, length):
 
 def described(place, body, pieces):
     """An object that left, for its line in the quarantine."""
-    bucket, _, key = place.partition(b"\0")
+    bucket, key = place.split(b"\0")[:2]
     info = info_of_row(key.decode("utf-8", "replace"), body)
     return {
         "bucket": bucket.decode("utf-8", "replace"),
         "key": info.key,
         "size": info.size,
         "etag": info.etag,
+        "version_id": info.version_id,
         "content_type": info.content_type,
         "metadata": dict(info.metadata),
         "tags": dict(info.tags),

@@ -6,7 +6,15 @@ The index of another store is as sound as one's own. But its rows are not those 
 
 from trove.errors import CorruptStoreError
 
-from .codec cimport CREATE_BUCKET, DELETE_BUCKET, DELETE_OBJECT, PUT_OBJECT
+from .codec cimport (
+    CREATE_BUCKET,
+    DELETE_BUCKET,
+    DELETE_OBJECT,
+    MARKER,
+    PUT_OBJECT,
+    PUT_VERSION,
+    SET_BUCKET,
+)
 from .commit cimport operations_of
 from .index cimport Index, row
 from .scan cimport Log
@@ -18,12 +26,13 @@ ASKED = 100  # objects whose rows are compared at most
 def is_made_by(Index index, txn, payload):
     """Whether ``index`` has what the commit of that payload, which is its last one, made."""
     tables = {
-        PUT_OBJECT: "objects", DELETE_OBJECT: "objects", CREATE_BUCKET: "buckets", DELETE_BUCKET: "buckets",
+        PUT_OBJECT: "objects", PUT_VERSION: "objects", DELETE_OBJECT: "objects",
+        CREATE_BUCKET: "buckets", SET_BUCKET: "buckets", DELETE_BUCKET: "buckets",
     }
     asked = {}
     for operation, name, body in reversed(operations_of(payload)):
         if operation in tables:
-            asked.setdefault((tables[operation], name), body)
+            asked.setdefault((tables[operation], name), current_of(body))
         if len(asked) == CHANGES:
             break
     for (table, name), body in asked.items():
@@ -31,6 +40,11 @@ def is_made_by(Index index, txn, payload):
         if (None if found is None else bytes(found)) != body:
             return False
     return True
+
+
+cdef object current_of(object body):
+    """What stands where a row was put: nothing, if it is a delete marker."""
+    return None if body is None or body[0] == MARKER else body
 
 
 def is_of(Index index, Log log, at):
@@ -64,8 +78,8 @@ cdef dict made_last(Log log, list commits):
         except CorruptStoreError:
             continue
         for operation, place, body in reversed(operations):
-            if operation in (PUT_OBJECT, DELETE_OBJECT):
-                found.setdefault(place, body)
+            if operation in (PUT_OBJECT, PUT_VERSION, DELETE_OBJECT):
+                found.setdefault(place, current_of(body))
         if len(found) >= ASKED:
             break
     return found

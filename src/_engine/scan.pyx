@@ -275,6 +275,18 @@ cdef class Log:
         self.count += 1
         return 0
 
+    def predecessor(self, sequence):
+        """The number before that commit's, ``None`` where it is not among those that were read."""
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            if self.entries[i].sequence == <uint64_t>sequence:
+                return self.entries[i].predecessor
+        return None
+
+    def chained_payload(self, i):
+        """(sequence, payload) of the commit number ``i`` of the chain."""
+        return self.entries[self.chain[i]].sequence, self.payload(self.chain[i])
+
     cdef uint64_t follow(self, uint64_t base, uint64_t until) except? 0:
         """Follow the commits from the one numbered ``base`` on, not beyond ``until``; where the chain ends.
 

@@ -21,6 +21,7 @@ cdef enum StateField:
     STATE_SLOT = 32
     STATE_SLOT_COUNT = 119
     STATE_WAITING = 3936   # u64: how many processes wait for the index's write lock, or died while they did: see `waking`
+    STATE_AWAITED = 3944   # u64: how many wait for the next commit, to tell of it; or died while they did
     STATE_DURABLE = 3968   # u64 number, XXH3-64 of it: every commit up to that one was on disk
     STATE_INDEX_TIME = 3984  # u64: when clean, the last change of the index's file, in nanoseconds
     STATE_CHECK = 3992     # u64: when clean, XXH3-64 of all before it but `clean` and `openings`
@@ -35,6 +36,9 @@ cdef class State:
     cdef uint64_t get(self, StateField field) noexcept
     cdef void set(self, StateField field, uint64_t value) noexcept
     cdef void raise_to(self, StateField field, uint64_t value) noexcept
+    cdef void publish(self, uint64_t sequence) noexcept
+    cdef void wake(self) noexcept
+    cdef int await_commit(self, uint64_t seen, long microseconds) except -1
     cdef void withdraw(self, uint64_t sequence) noexcept
     cdef int announce(self, uint64_t sequence, uint32_t pack, uint64_t offset) noexcept
     cdef bint note_written(self, uint32_t pack, uint64_t end) noexcept

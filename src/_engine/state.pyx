@@ -16,8 +16,14 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from trove.errors import CorruptStoreError, StorageIOError
 
+cdef extern from "futex.h" nogil:
+    void futex_wake(const uint32_t *word, int count)
+    void futex_wait(const uint32_t *word, uint32_t seen, long microseconds)
+    enum: INT_MAX
+
 cdef extern from * nogil:
     int __ATOMIC_SEQ_CST
+    uint64_t __atomic_fetch_add(uint64_t *word, uint64_t more, int order)
     uint64_t __atomic_load_n(uint64_t *word, int order)
     bint __atomic_compare_exchange_n(
         uint64_t *word, uint64_t *expected, uint64_t desired, bint weak, int success, int failure
@@ -167,6 +173,28 @@ cdef class State:
             if __atomic_compare_exchange_n(word, &found, value, False, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST):
                 break
 
+    cdef void publish(self, uint64_t sequence) noexcept:
+        """Say that the commit of that number is done, to whoever waits for it too."""
+        self.raise_to(STATE_SEQUENCE, sequence)
+        if __atomic_load_n(<uint64_t *>self._words + (<int>STATE_AWAITED >> 3), __ATOMIC_SEQ_CST):
+            self.wake()
+
+    cdef void wake(self) noexcept:
+        """Wake all who wait for a commit, whether there is one or not."""
+        futex_wake(<const uint32_t *>(self._words + (<int>STATE_SEQUENCE >> 3)), INT_MAX)
+
+    cdef int await_commit(self, uint64_t seen, long microseconds) except -1:
+        """Wait until there is a commit after ``seen``, as far as that is known, or that time is over; or less long."""
+        cdef uint64_t *sequence = <uint64_t *>self._words + (<int>STATE_SEQUENCE >> 3)
+        cdef uint64_t *awaited = <uint64_t *>self._words + (<int>STATE_AWAITED >> 3)
+        with nogil:
+            __atomic_fetch_add(awaited, 1, __ATOMIC_SEQ_CST)
+            # The word's lower half comes first.
+            if __atomic_load_n(sequence, __ATOMIC_SEQ_CST) == seen:
+                futex_wait(<const uint32_t *>sequence, <uint32_t>seen, microseconds)
+            __atomic_fetch_add(awaited, <uint64_t>-1, __ATOMIC_SEQ_CST)
+        return 0
+
     cdef void withdraw(self, uint64_t sequence) noexcept:
         """Nothing is in flight any more, if ``sequence`` was."""
         cdef uint64_t *word = <uint64_t *>self._words + (<int>STATE_INFLIGHT >> 3)
@@ -229,6 +257,7 @@ cdef class State:
         self._map[STATE_BOOT : STATE_BOOT + 16] = boot
         self.set(STATE_CLEAN, 0)
         self.set(STATE_WAITING, 0)
+        self.set(STATE_AWAITED, 0)
         self.set(STATE_INDEX_TIME, index_time)
         if clean:
             self.note_durable(self.get(STATE_SEQUENCE))

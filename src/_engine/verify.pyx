@@ -23,7 +23,7 @@ from .index cimport Index, row
 from .pack cimport Pack, Packs
 from .scan cimport Log
 from . import snapshots, store
-from .examine import examined_copy, head, list_of, opened_copy, problem_of, references_of
+from .examine import HOLDING, examined_copy, head, list_of, opened_copy, problem_of, references_of
 from .index import TABLES
 from .naming import namer
 from .pack import is_unmade, pack_header
@@ -177,9 +177,7 @@ cdef class Chunks:
 
 
 def objects_with(Index index, damaged):
-    """The objects that refer to chunks of ``damaged``: (place, references, places of the damaged ones)."""
-    cdef Py_ssize_t i
-    cdef const uint8_t *p
+    """What refers to chunks of ``damaged``: (table, key of the row, references, places of the damaged ones)."""
     if not damaged:
         return
     # By where the index has them: an object may say otherwise, which the examination tells.
@@ -187,30 +185,38 @@ def objects_with(Index index, damaged):
     lists = {}
     txn = index.begin()
     try:
-        with txn.cursor(index.objects) as walk:
-            for place, _ in walk:
-                place = bytes(place)
-                try:
-                    body = row(txn, index.objects, place, "objects")
-                    held = list_of(bytes(body))
-                    references = references_of(index, txn, place, body)
-                except (CorruptStoreError, LookupError):
-                    continue
-                hit = lists.get(held) if held is not None else None
-                if hit is None:
-                    hit = []
-                    p = <const uint8_t *>PyBytes_AS_STRING(<bytes>references)
-                    for i in range(len(references) // REFERENCE):
-                        reference = reference_at(p + i * REFERENCE)
-                        found = places.get(chunk_key(reference))
-                        if found is not None:
-                            hit.append(found)
-                    if held is not None:
-                        lists[held] = hit
-                if hit:
-                    yield place, references, hit
+        for name in HOLDING:
+            table = getattr(index, name)
+            with txn.cursor(table) as walk:
+                for place, _ in walk:
+                    place = bytes(place)
+                    try:
+                        body = row(txn, table, place, name)
+                        held = list_of(bytes(body))
+                        references = references_of(index, txn, place, body)
+                    except (CorruptStoreError, LookupError):
+                        continue
+                    hit = lists.get(held) if held is not None else None
+                    if hit is None:
+                        hit = hits_in(references, places)
+                        if held is not None:
+                            lists[held] = hit
+                    if hit:
+                        yield name, place, references, hit
     finally:
         index.end(txn)
+
+
+cdef list hits_in(bytes references, dict places):
+    """The places of those chunks among ``references`` whose keys ``places`` has."""
+    cdef Py_ssize_t i
+    cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(references)
+    hit = []
+    for i in range(len(references) // REFERENCE):
+        found = places.get(chunk_key(reference_at(p + i * REFERENCE)))
+        if found is not None:
+            hit.append(found)
+    return hit
 
 
 def differences(Index one, Index other):
@@ -342,7 +348,7 @@ class Verification:
             for name, key in differences(copy, rebuilt):
                 what = f"its row in the index's table {name!r} is not what the log says"
                 self.problems.append(
-                    problem_of(key, what) if name == "objects" else Problem(f"row {key.hex()}: {what}")
+                    problem_of(key, what) if name in HOLDING else Problem(f"row {key.hex()}: {what}")
                 )
         end = log.follow(0, LAST)
         if end >= reached and log.damaged_after(end) and self._breaks(end):
@@ -358,7 +364,7 @@ class Verification:
 
     def _name_damage(self, index, damaged):
         named = set()
-        for place, _, hits in objects_with(index, damaged):
+        for _, place, _, hits in objects_with(index, damaged):
             for pack, offset in dict.fromkeys(hits):
                 key, length, what = damaged[pack, offset]
                 named.add((pack, offset))

@@ -17,25 +17,11 @@ from trove.errors import StorageIOError
 
 from .state cimport STATE_WAITING, State
 
+cdef extern from "futex.h" nogil:
+    void futex_wake(const uint32_t *word, int count)
+    bint futex_is_own(uint32_t word)
+
 cdef extern from * nogil:
-    """
-    #if defined(__linux__)
-    #include <linux/futex.h>
-    #include <sys/syscall.h>
-    #include <unistd.h>
-    static uint32_t own_thread(void) { return (uint32_t)syscall(SYS_gettid) & FUTEX_TID_MASK; }
-    static int is_held_by(uint32_t word, uint32_t thread) { return (word & FUTEX_TID_MASK) == thread; }
-    static void wake_one(const uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0); }
-    #else
-    /* Its mutexes are no futexes, and tell nothing of who waits. */
-    static uint32_t own_thread(void) { return 0; }
-    static int is_held_by(uint32_t word, uint32_t thread) { (void)word; (void)thread; return 0; }
-    static void wake_one(const uint32_t *word) { (void)word; }
-    #endif
-    """
-    uint32_t own_thread()
-    bint is_held_by(uint32_t word, uint32_t thread)
-    void wake_one(const uint32_t *word)
     int __ATOMIC_SEQ_CST
     uint64_t __atomic_load_n(uint64_t *word, int order)
     uint64_t __atomic_fetch_add(uint64_t *word, uint64_t more, int order)
@@ -84,15 +70,13 @@ cdef class Waking:
     cdef void has_it(self) noexcept:
         """This thread has it."""
         cdef const uint32_t *words = <const uint32_t *>self._page
-        cdef uint32_t thread
         cdef Py_ssize_t i
         self.gives_up()
         if self._lock != NULL:
             return
-        thread = own_thread()
         for i in range(LOCKS // 4 - 2):
             # A mutex begins with its word, and has its owner in the next but one.
-            if is_held_by(words[i], thread) and words[i + 2] == thread:
+            if futex_is_own(words[i]) and futex_is_own(words[i + 2]):
                 self._lock = words + i
                 return
 
@@ -104,4 +88,4 @@ cdef class Waking:
     cdef void let_go(self) noexcept:
         """This process has just let go of the lock, or somebody may have."""
         if self._lock != NULL and self._waiting != NULL and __atomic_load_n(self._waiting, __ATOMIC_SEQ_CST):
-            wake_one(self._lock)
+            futex_wake(self._lock, 1)

@@ -21,7 +21,8 @@ ENTRY = struct.Struct("<16sI")  # id, length and salt
 MAGIC = int.from_bytes(b"TRPK", "little")
 EXTENT, COMMIT, VOID = 1, 2, 3
 CREATE_BUCKET, DELETE_BUCKET, PUT_OBJECT, DELETE_OBJECT, ADD_LIST = range(1, 6)
-WITH_VALUE = (CREATE_BUCKET, PUT_OBJECT, ADD_LIST)
+SET_BUCKET, PUT_VERSION, PUT_ROW, DELETE_ROW, DELETE_ROWS = range(6, 11)
+WITH_VALUE = (CREATE_BUCKET, PUT_OBJECT, ADD_LIST, SET_BUCKET, PUT_VERSION, PUT_ROW)
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Commit:
     time: int
     flags: int
     operations: tuple[tuple[int, bytes, bytes | None], ...]
+    met: tuple[int, ...] = field(default=(), compare=False)  # flags of each: what it met; none in old logs
 
 
 @dataclass(frozen=True)
@@ -119,16 +121,17 @@ def read_extent(at: int, payload: bytes) -> Extent:
 def read_commit(at: int, sequence: int, payload: bytes) -> Commit:
     predecessor, time, count, flags = COMMIT_HEAD.unpack_from(payload)
     position = COMMIT_HEAD.size
-    operations = []
+    operations, met = [], []
     for _ in range(count):
-        operation = payload[position]
+        operation = payload[position] & 0x3F
+        met.append(payload[position] & ~0x3F)
         first, position = text(payload, position + 1)
         second = None
         if operation in WITH_VALUE:
             second, position = text(payload, position)
         operations.append((operation, first, second))
     assert position == len(payload)
-    return Commit(at, sequence, predecessor, time, flags, tuple(operations))
+    return Commit(at, sequence, predecessor, time, flags, tuple(operations), tuple(met))
 
 
 def text(data: bytes, at: int) -> tuple[bytes, int]:
@@ -175,8 +178,9 @@ def write_record(record: Record, seed: int) -> bytes:
         kind, sequence, payload = EXTENT, 0, checked + record.data
     elif isinstance(record, Commit):
         payload = COMMIT_HEAD.pack(record.predecessor, record.time, len(record.operations), record.flags)
-        for operation, first, second in record.operations:
-            payload += bytes([operation]) + written_text(first)
+        for number, (operation, first, second) in enumerate(record.operations):
+            met = record.met[number] if record.met else 0
+            payload += bytes([operation | met]) + written_text(first)
             payload += b"" if second is None else written_text(second)
         kind, sequence, checked = COMMIT, record.sequence, payload
     else:
@@ -187,12 +191,12 @@ def write_record(record: Record, seed: int) -> bytes:
 
 
 def timeless(records: list[Record]) -> list[Record]:
-    """The same records with all their times taken out, which no two runs have in common."""
+    """The same records without their times, which no two runs share, and without what operations met."""
     found: list[Record] = []
     for record in records:
         if isinstance(record, Commit):
             operations = tuple(each_timeless(*each) for each in record.operations)
-            record = replace(record, time=0, operations=operations)
+            record = replace(record, time=0, operations=operations, met=())
         found.append(record)
     return found
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Unpack
 
+from trove._engine import multipart, versions
 from trove._engine.batch import Batch
 from trove._engine.engine import Engine
+from trove._engine.events import watch
 from trove._engine.many import pairs
 from trove._engine.repair import repair
 from trove._engine.reports import Progress, RepairReport, Snapshot, Stats, VerifyReport
@@ -15,11 +18,29 @@ from trove._engine.stats import stats
 from trove._engine.store import existing
 from trove._engine.verify import verify
 
-from ..driver import Data, ObjectInfo, PutOptions, RangeDriver, ServerCopyDriver
+from ..driver import (
+    Data,
+    EventType,
+    MultipartDriver,
+    NotificationDriver,
+    ObjectInfo,
+    ObjectReader,
+    PartInfo,
+    PutOptions,
+    RangeDriver,
+    ServerCopyDriver,
+    UploadInfo,
+    VersionInfo,
+    VersioningDriver,
+    Watcher,
+    check_text,
+)
 from ..errors import DriverClosedError, UnsupportedOptionError
 
 
-class EngineDriver(Engine, RangeDriver, ServerCopyDriver):
+class EngineDriver(
+    Engine, RangeDriver, ServerCopyDriver, MultipartDriver, VersioningDriver, NotificationDriver
+):
     """A store in a folder: ``trove:///absolute/path`` or ``trove://./relative``, made when it is not there.
 
     Settings, in the DSN or as options of ``open``:
@@ -67,6 +88,63 @@ class EngineDriver(Engine, RangeDriver, ServerCopyDriver):
             for key, data in pairs(items):
                 batch.put(bucket, key, data, **options)
         return [info for info in batch.results if info is not None]
+
+    # Versions.
+
+    def set_versioning(self, bucket: str, enabled: bool) -> None:
+        versions.set_versioning(self.opened_to_write(), self.durable, bucket, enabled)
+
+    def get_versioning(self, bucket: str) -> bool:
+        return versions.get_versioning(self.opened(), bucket)
+
+    def list_versions(self, bucket: str, key: str) -> builtins.list[VersionInfo]:
+        return versions.list_versions(self.opened(), self.durable, bucket, key)
+
+    def get_version(self, bucket: str, key: str, version_id: str) -> ObjectReader:
+        self.opened()
+        return self.get(bucket, key, version_id=check_text("version_id", version_id, empty=True))
+
+    def delete_version(self, bucket: str, key: str, version_id: str) -> None:
+        self.opened()
+        self.delete(bucket, key, version_id=check_text("version_id", version_id, empty=True))
+
+    def restore_version(self, bucket: str, key: str, version_id: str) -> ObjectInfo:
+        return versions.restore_version(self.opened_to_write(), self.durable, bucket, key, version_id)
+
+    # Multipart uploads.
+
+    def initiate_multipart(self, bucket: str, key: str, **options: Unpack[PutOptions]) -> str:
+        return multipart.initiate(self.opened_to_write(), self.durable, bucket, key, options)
+
+    def upload_part(self, bucket: str, key: str, upload_id: str, part_number: int, data: Data) -> PartInfo:
+        core = self.opened_to_write()
+        return multipart.upload_part(core, self.durable, bucket, key, upload_id, part_number, data)
+
+    def complete_multipart(
+        self, bucket: str, key: str, upload_id: str, parts: Iterable[PartInfo]
+    ) -> ObjectInfo:
+        return multipart.complete(self.opened_to_write(), self.durable, bucket, key, upload_id, parts)
+
+    def abort_multipart(self, bucket: str, key: str, upload_id: str) -> None:
+        multipart.abort(self.opened_to_write(), self.durable, bucket, key, upload_id)
+
+    def list_parts(self, bucket: str, key: str, upload_id: str) -> builtins.list[PartInfo]:
+        return multipart.list_parts(self.opened(), bucket, key, upload_id)
+
+    def list_multiparts(self, bucket: str) -> builtins.list[UploadInfo]:
+        return multipart.list_multiparts(self.opened(), bucket)
+
+    # Watching.
+
+    def watch(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        event_types: Iterable[EventType | str] = (),
+        since: int | None = None,
+    ) -> Watcher:
+        return watch(self.opened(), self.session, bucket, prefix, event_types, since)
 
     # Housekeeping.
 

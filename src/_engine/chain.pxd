@@ -1,0 +1,19 @@
+from libc.stdint cimport uint32_t, uint64_t
+
+from .index cimport Index
+
+# A bucket's row: when it was made (u64, microseconds since 1970); and, unless it is 0, its flags (u8).
+cdef enum BucketFlag:
+    VERSIONED = 1       # its objects keep their versions
+    HAS_CHAINS = 2      # they did at some time
+
+
+cdef int flags_of(object row)
+cdef bytes stamp(uint64_t sequence, uint32_t counter)
+cdef bytes stamp_before(bytes stamp)
+cdef bytes id_of(object row)
+cdef bytes stamp_of(bytes row)
+cdef bytes version_key(bytes place, bytes stamp)
+cdef tuple version_in(Index index, object txn, bytes place, bytes version_id)
+cdef list older_versions(Index index, object txn, bytes place)
+cdef tuple newest_older(Index index, object txn, bytes place)
