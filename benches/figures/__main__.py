@@ -14,7 +14,7 @@ from pathlib import Path
 from trove.errors import TroveError
 from trove.testing.benchmarks.machine import describe
 
-from . import chunking, large, many, small, streaming
+from . import chunking, keeping, large, many, small, streaming
 from .bench import GIB, QUICK, Amount, Bench, UnavailableError
 from .figure import Figure, table
 
@@ -33,6 +33,9 @@ MEASURED: tuple[tuple[str, Callable[[Bench], Iterator[Figure]]], ...] = (
     ("copy of a huge object", large.copy_huge),
     ("streaming", streaming.streaming),
     ("many objects", many.many),
+    ("versions", keeping.versions),
+    ("uploads in parts", keeping.parts),
+    ("events", keeping.events),
     ("chunker", chunking.chunking),
 )
 

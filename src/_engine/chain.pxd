@@ -1,14 +1,16 @@
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from .index cimport Index
 
-# A bucket's row: when it was made (u64, microseconds since 1970); and, unless it is 0, its flags (u8).
+# A bucket's row: when it was made (u64, microseconds since 1970); and, unless it is 0, its flags (u8) and what they say.
 cdef enum BucketFlag:
     VERSIONED = 1       # its objects keep their versions
     HAS_CHAINS = 2      # they did at some time
+    HAS_RULES = 4       # its lifecycle rules follow, as JSON
 
 
 cdef int flags_of(object row)
+cdef bytes expiry_key(int64_t instant, bytes place)
 cdef bytes stamp(uint64_t sequence, uint32_t counter)
 cdef bytes stamp_before(bytes stamp)
 cdef bytes id_of(object row)

@@ -10,7 +10,7 @@ there is one of it at most: where it is not current, a row under the place and a
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from trove.errors import CorruptStoreError
 
@@ -22,6 +22,11 @@ from .info cimport EngineInfo, attributes_of, info_of
 cdef int flags_of(object row):
     """The flags (BucketFlag) in a bucket's row."""
     return row[8] if len(row) > 8 else 0
+
+
+cdef bytes expiry_key(int64_t instant, bytes place):
+    """Where the table ``expiry`` says that the object at ``place`` is gone from that instant on: in order of time."""
+    return (<uint64_t>instant ^ <uint64_t>1 << 63).to_bytes(8, "big") + place
 
 
 cdef bytes stamp(uint64_t sequence, uint32_t counter):

@@ -72,6 +72,8 @@ cdef class BatchChange(Change):
     cdef list changes
 
 
+cdef int delete_current(Commit commit, int flags, bytes place, int64_t now) except -1
+cdef int drop_older(Commit commit, bytes place, bytes key, bytes body) except -1
 cdef int require_bucket(Commit commit, bytes name, str bucket) except -1
 cdef EngineInfo current(Commit commit, bytes place, str key)
 cdef bytes make_row(int kind, int64_t size, bytes etag, int64_t expiry, bytes attributes, bytes content)

@@ -39,6 +39,7 @@ from .info cimport (
     attributes_block,
     info_of,
     now_us,
+    with_time,
     with_version_id,
 )
 
@@ -81,13 +82,13 @@ cdef bytes make_row(int kind, int64_t size, bytes etag, int64_t expiry, bytes at
     return made
 
 
-cdef bytes make_marker(Commit commit, int flags):
-    """The row of a delete marker of this commit."""
+cdef bytes make_marker(Commit commit, int flags, int64_t now):
+    """The row of a delete marker of this commit, put at the instant ``now``."""
     cdef bytes when = stamp(commit.sequence, commit.count)
     cdef bytes attributes = _NO_ATTRIBUTES
     if flags & VERSIONED:
         attributes = with_version_id(attributes, when.hex().encode())
-    return make_row(MARKER, 0, bytes(ROW_HEAD - ROW_ETAG), 0, attributes, when)
+    return with_time(make_row(MARKER, 0, bytes(ROW_HEAD - ROW_ETAG), 0, attributes, when), now)
 
 
 cdef EngineInfo write(
@@ -95,7 +96,7 @@ cdef EngineInfo write(
     bytes content
 ):
     """Make a new object, or the newest version, at ``place`` of a bucket with those flags; its info."""
-    if not flags:
+    if not flags & HAS_CHAINS:
         made = make_row(kind, size, etag, expiry, attributes, content)
         return info_of(key, commit.put_object(place, made), SEAL)
     expire(commit, flags, place)
@@ -109,20 +110,22 @@ cdef int expire(Commit commit, int flags, bytes place) except -1:
     """Delete the current version of a bucket with chains if its time is over."""
     body = row(commit.txn, commit.index.objects, place, "objects")
     if body is not None and info_of("", bytes(body), 0).expired(now_us()):
-        delete_current(commit, flags, place)
+        delete_current(commit, flags, place, now_us())
     return 0
 
 
-cdef int delete_current(Commit commit, int flags, bytes place) except -1:
+cdef int delete_current(Commit commit, int flags, bytes place, int64_t now) except -1:
     """Delete what is at ``place``, if anything is: by a delete marker where there are versions to hide."""
     body = row(commit.txn, commit.index.objects, place, "objects")
     if body is None:
         return 0
+    if not flags & HAS_CHAINS:
+        return commit.delete_object(place)
     nameless_alone = not id_of(body) and newest_older(commit.index, commit.txn, place)[0] is None
     if not flags & VERSIONED and nameless_alone:
         commit.delete_object(place)
     else:
-        commit.put_version(place, make_marker(commit, flags))
+        commit.put_version(place, make_marker(commit, flags, now))
     return 0
 
 
@@ -185,7 +188,7 @@ cdef class DeleteChange(Change):
         if flags & HAS_CHAINS:
             expire(commit, flags, self.place)
             if self.version_id is None:
-                delete_current(commit, flags, self.place)
+                delete_current(commit, flags, self.place, now_us())
             elif not delete_version(commit, self.place, (<str>self.version_id).encode()):
                 raise VersionNotFoundError.of(self.bucket, self.key, self.version_id)
             return 0
@@ -255,7 +258,7 @@ cdef class ExpireChange(Change):
 cdef class VersioningChange(Change):
     cdef int stage(self, Commit commit) except -1:
         cdef int flags = require_bucket(commit, self.bucket_name, self.bucket)
-        cdef int wanted = (HAS_CHAINS | VERSIONED) if self.enabled else flags & ~VERSIONED
+        cdef int wanted = flags | HAS_CHAINS | VERSIONED if self.enabled else flags & ~VERSIONED
         if wanted != flags:
             made = bytes(row(commit.txn, commit.index.buckets, self.bucket_name, "buckets"))
             commit.set_bucket(self.bucket_name, made[:8] + bytes([wanted]) + made[9:])

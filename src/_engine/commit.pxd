@@ -33,6 +33,7 @@ cdef class Commit:
     cdef void _flag(self, int flag) noexcept
     cdef int _log(self, int operation, bytes first, bytes second) except -1
     cdef object _side(self, int table)
+    cdef int _schedule(self, bytes place, bytes row, bint comes) except -1
     cdef int _drop(self, bytes key, object table) except -1
     cdef int _drop_nameless(self, bytes place) except -1
     cdef int _keep(self, bytes place, bytes row, bytes stamp) except -1

@@ -49,9 +49,9 @@ from .codec cimport (
     store32,
     store64,
 )
-from .chain cimport id_of, stamp_before, stamp_of, version_key
+from .chain cimport expiry_key, id_of, stamp_before, stamp_of, version_key
 from .index cimport row as row_in
-from .info cimport ROW_HEAD, EngineInfo, info_of, now_us, row_expired
+from .info cimport HAS_EXPIRY, ROW_HEAD, EngineInfo, info_of, now_us, row_expired
 from .pack cimport aligned, write_header
 
 cdef enum:
@@ -210,7 +210,9 @@ cdef class Commit:
             old = bytes(row_in(self.txn, self.index.objects, place, "objects"))
             self._flag(OUTLIVES if row_expired(<const uint8_t *>PyBytes_AS_STRING(old), now_us()) else REPLACES)
             self._release(old)
+            self._schedule(place, old, False)
             self.txn.put(place, value, True, True, False, self.index.objects)
+        self._schedule(place, row, True)
         return value
 
     cdef bytes put_version(self, bytes place, bytes row):
@@ -228,12 +230,14 @@ cdef class Commit:
         if old is not None:
             old = bytes(old)
             self._flag(REPLACES)
+            self._schedule(place, old, False)
             if version_id or id_of(old):
                 self._keep(place, old, b"" if id_of(old) else stamp_before(stamp_of(row)))
             else:
                 self._release(old)
         if row[0] != MARKER:
             self.txn.put(place, value, True, True, False, self.index.objects)
+            self._schedule(place, row, True)
             return value
         if old is not None:
             self._delete(place, self.index.objects)
@@ -263,7 +267,22 @@ cdef class Commit:
 
     cdef int delete_object(self, bytes place) except -1:
         self._log(DELETE_OBJECT, place, None)
+        old = row_in(self.txn, self.index.objects, place, "objects")
+        if old is not None:
+            self._schedule(place, bytes(old), False)
         return self._drop(place, self.index.objects)
+
+    cdef int _schedule(self, bytes place, bytes row, bint comes) except -1:
+        """Note when the object that ``row`` is, and that comes or goes, expires."""
+        cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(row)
+        if not p[1] & HAS_EXPIRY:
+            return 0
+        key = expiry_key(<int64_t>load64(p + ROW_HEAD), place)
+        if comes:
+            self.txn.put(key, sealed(key, b""), True, True, False, self.index.expiry)
+        else:
+            self._delete(key, self.index.expiry)
+        return 0
 
     cdef int put_row(self, int table, bytes key, bytes row) except -1:
         """Put a row that is no object's; what it holds is counted as an object's content is."""

@@ -19,7 +19,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
-from .chain cimport id_of, stamp_of
+from .chain cimport expiry_key, id_of, stamp_of
 from .codec cimport CHUNKS, INLINE, LIST, LIST_ID, MARKER, REFERENCE, STAMP, Reference, load32, load64, reference_at
 from .commit cimport chunk_key
 from .index cimport Index, row
@@ -96,6 +96,7 @@ cdef class Examination:
     cdef readonly list problems
     cdef dict _uses                   # list id -> objects that refer to it
     cdef dict _live                   # pack -> bytes of its chunks
+    cdef Py_ssize_t _expiring         # objects that say when they expire
 
     def __init__(self, Index index):
         self.index = index
@@ -111,6 +112,7 @@ cdef class Examination:
                 self._check_seals(name)
             for name in HOLDING:
                 self._check_holding(name)
+            self._check_expiry()
             self._check_chains()
             self._check_lists()
             self._check_chunks()
@@ -154,6 +156,8 @@ cdef class Examination:
         for place, body in self._rows(name):
             if self.txn.get(place.partition(b"\0")[0], None, self.index.buckets) is None:
                 self.problems.append(problem_of(place, "its bucket is missing"))
+            if name == "objects":
+                self._check_scheduled(place, bytes(body))
             try:
                 held = list_of(bytes(body))
                 if held is not None:
@@ -178,6 +182,24 @@ cdef class Examination:
                     or load32(&chunk[4]) != reference.length
                 ):
                     self.problems.append(problem_of(place, f"chunk {i} of it stands elsewhere than it says"))
+
+    def _check_scheduled(self, bytes place, bytes body):
+        """An object that expires stands in the table of what does."""
+        try:
+            instant = info_of("", body, 0).expiry()
+        except CorruptStoreError:
+            return  # told below
+        if instant:
+            self._expiring += 1
+            if self.txn.get(expiry_key(instant, place), None, self.index.expiry) is None:
+                self.problems.append(problem_of(place, "it expires, and the index's table 'expiry' does not say so"))
+
+    def _check_expiry(self):
+        there = self.txn.stat(self.index.expiry)["entries"]
+        if there != self._expiring:
+            self.problems.append(
+                Problem(f"{self._expiring} objects expire, and the index's table 'expiry' has {there} rows")
+            )
 
     def _check_chains(self):
         """Each older version stands where it says; the newest is a delete marker where there is no current one."""

@@ -9,6 +9,9 @@ LIB_VERSION: Final[int]
 def index_error(error: Exception, doing: str) -> CorruptStoreError | StorageIOError:
     """The typed error for an ``lmdb.Error``; raise it from ``error``."""
 
+def is_older(folder: str) -> bool:
+    """Whether the index in that folder, which nobody has open, has some of our tables and lacks others."""
+
 class Index:
     """The LMDB environment and its tables, in a folder."""
 

@@ -57,7 +57,7 @@ MAX_READERS = 1024
 # Where LMDB keeps what processes share of an index: 64 bytes for each reader, and what precedes them. Allocated
 # before it is mapped, like the index.
 LOCK_SIZE = 68 << 10
-TABLES = ("buckets", "objects", "versions", "uploads", "lists", "list_uses", "chunks", "packs", "meta")
+TABLES = ("buckets", "objects", "versions", "uploads", "expiry", "lists", "list_uses", "chunks", "packs", "meta")
 SPARE = "spare"  # the table that holds no rows, but pages
 LIB_VERSION = 1  # LMDB 1.0's file format takes the 1,280 bytes of our longest keys
 
@@ -162,6 +162,7 @@ cdef class Index:
                 # There is none yet, or not all of it.
                 if self.readonly:
                     raise
+                self._require_own_tables()
         return self._open_as(lock, True)
 
     def _open_as(self, lock, writing):
@@ -174,9 +175,16 @@ cdef class Index:
             raise
         self._writing = writing
         (
-            self.buckets, self.objects, self.versions, self.uploads, self.lists, self.list_uses, self.chunks,
-            self.packs, self.meta, self.spare
+            self.buckets, self.objects, self.versions, self.uploads, self.expiry, self.lists, self.list_uses,
+            self.chunks, self.packs, self.meta, self.spare
         ) = tables
+
+    def _require_own_tables(self):
+        """Raise CorruptStoreError for an index that has other tables than we know: another version made it."""
+        if is_older(self.folder):
+            raise CorruptStoreError(
+                f"the index in {self.folder} was made by another version of Trove, or not to its end; it will be rebuilt"
+            )
 
     def _drop(self):
         env, self.env = self.env, None
@@ -560,6 +568,22 @@ cdef class Index:
                         os.ftruncate(fd, max(os.fstat(fd).st_size, used))
             finally:
                 self._drop()
+
+
+def is_older(folder):
+    """Whether the index in that folder, which nobody has open, has some of our tables and lacks others."""
+    path = os.path.join(folder, "data.mdb")
+    size = os.path.getsize(path) if os.path.exists(path) else 0
+    if not size:
+        return False
+    try:
+        with lmdb.open(
+            folder, map_size=size, readonly=True, lock=False, create=False, max_dbs=1, lib_version=LIB_VERSION
+        ) as env, env.begin() as txn:
+            names = {bytes(name).rstrip(b"\0").decode("utf-8", "replace") for name, _ in txn.cursor()}
+    except lmdb.Error as error:
+        raise index_error(error, f"opening the index in {folder}") from error
+    return bool(names) and not names >= set(TABLES)
 
 
 def _typed(error, doing):

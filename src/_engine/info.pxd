@@ -39,6 +39,7 @@ cdef EngineInfo info_of(str key, bytes held, Py_ssize_t base)
 cdef bint row_expired(const uint8_t *row, int64_t now) noexcept nogil
 cdef bytes attributes_block(object content_type, object storage_class, object metadata, object tags)
 cdef bytes with_version_id(bytes attributes, bytes version_id)
+cdef bytes with_time(bytes row, int64_t time)
 cdef Decoder attributes_of(EngineInfo info)
 cdef int64_t microseconds(object moment) except? -1
 cdef int64_t now_us() noexcept nogil

@@ -52,6 +52,11 @@ cdef bytes attributes_block(object content_type, object storage_class, object me
     return out.taken()
 
 
+cdef bytes with_time(bytes row, int64_t time):
+    """A row with another last modification."""
+    return row[:ROW_TIME] + (<uint64_t>time).to_bytes(8, "little") + row[ROW_ETAG:]
+
+
 cdef bytes with_version_id(bytes attributes, bytes version_id):
     """What ``attributes_block`` makes, with a version id."""
     cdef Decoder decoder = Decoder(attributes)

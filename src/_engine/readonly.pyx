@@ -286,7 +286,7 @@ cdef class ReadonlyIndex(Index):
         self.buckets, self.objects, self.versions, self.uploads = (
             builder.buckets, builder.objects, builder.versions, builder.uploads
         )
-        self.lists, self.list_uses = builder.lists, builder.list_uses
+        self.expiry, self.lists, self.list_uses = builder.expiry, builder.lists, builder.list_uses
         self.chunks, self.packs, self.meta = builder.chunks, builder.packs, builder.meta
 
     def _map_state(self):

@@ -47,7 +47,7 @@ from .cores import alone_with
 from .examine import examined_copy, head, opened_copy
 from .foreign import header_fits, is_foreign, is_of_no_pack, state_of
 from .gate import Gate
-from .index import index_error
+from .index import index_error, is_older
 from .info import info_of_row
 from .opening import lay_out
 from .pack import is_unmade, pack_header, sync_folder
@@ -330,6 +330,9 @@ class Repair:
             folder = os.path.join(scratch, path.stem)
             os.makedirs(folder)
             shutil.copyfile(path, os.path.join(folder, "data.mdb"))
+            if is_older(folder):
+                self._done.append(f"left the snapshot {path.name} out: an older version of Trove made it")
+                continue
             index = Index(folder, bulk=BULK_BYTES)
             if not is_of(index, log, head(index)):
                 index.close()

@@ -20,6 +20,7 @@ import xxhash
 
 from trove.errors import StorageIOError, TroveError
 
+from .index import is_older
 from .reports import Snapshot
 from .store import private
 
@@ -59,13 +60,18 @@ def checksum(path: Path) -> str:
 
 
 def restore(store: str, index: str) -> int:
-    """Put the newest whole snapshot where an index is to be; its sequence, 0 when there is none."""
+    """Put the newest whole snapshot where an index is to be; its sequence, 0 when there is none.
+
+    One that an older version made is none: it lacks what this one keeps in tables of their own.
+    """
     for path in found(store):
         if whole(path):
             os.makedirs(index, 0o700, exist_ok=True)
             with open(path, "rb") as kept, open(Path(index, "data.mdb"), "wb", opener=private) as copy:
                 shutil.copyfileobj(kept, copy, _BLOCK)
-            return int(path.stem)
+            if not is_older(index):
+                return int(path.stem)
+            os.unlink(Path(index, "data.mdb"))
     return 0
 
 

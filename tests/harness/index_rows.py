@@ -18,7 +18,7 @@ import xxhash
 import trove
 
 HOLDING = ("objects", "versions", "uploads")  # rows that hold content
-TABLES = ("buckets", *HOLDING, "lists", "list_uses", "chunks", "packs", "meta")
+TABLES = ("buckets", *HOLDING, "expiry", "lists", "list_uses", "chunks", "packs", "meta")
 INLINE, CHUNKS, LIST, MARKER = range(4)
 REFERENCE = struct.Struct("<16sIIQ")  # id, length and salt, pack, offset
 CHUNK = struct.Struct("<IIQQ")  # pack, length, offset, references

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, ClassVar, Unpack
 
-from trove._engine import multipart, versions
+from trove._engine import lifecycle, multipart, versions
 from trove._engine.batch import Batch
 from trove._engine.engine import Engine
 from trove._engine.events import watch
@@ -21,6 +22,9 @@ from trove._engine.verify import verify
 from ..driver import (
     Data,
     EventType,
+    LifecycleDriver,
+    LifecycleReport,
+    LifecycleRule,
     MultipartDriver,
     NotificationDriver,
     ObjectInfo,
@@ -39,7 +43,13 @@ from ..errors import DriverClosedError, UnsupportedOptionError
 
 
 class EngineDriver(
-    Engine, RangeDriver, ServerCopyDriver, MultipartDriver, VersioningDriver, NotificationDriver
+    Engine,
+    RangeDriver,
+    ServerCopyDriver,
+    MultipartDriver,
+    VersioningDriver,
+    NotificationDriver,
+    LifecycleDriver,
 ):
     """A store in a folder: ``trove:///absolute/path`` or ``trove://./relative``, made when it is not there.
 
@@ -145,6 +155,21 @@ class EngineDriver(
         since: int | None = None,
     ) -> Watcher:
         return watch(self.opened(), self.session, bucket, prefix, event_types, since)
+
+    # Ageing.
+
+    def set_lifecycle(self, bucket: str, rules: Iterable[LifecycleRule]) -> None:
+        lifecycle.set_lifecycle(self.opened_to_write(), self.durable, bucket, rules)
+
+    def get_lifecycle(self, bucket: str) -> builtins.list[LifecycleRule]:
+        return lifecycle.get_lifecycle(self.opened(), bucket)
+
+    def apply_lifecycle(self, now: datetime | None = None) -> LifecycleReport:
+        """Do what is due at ``now`` in all buckets: see :meth:`trove.LifecycleDriver.apply_lifecycle`.
+
+        It is done in several commits; what was due when it began is done when it returns.
+        """
+        return lifecycle.apply_lifecycle(self.opened_to_write(), self.durable, now)
 
     # Housekeeping.
 

@@ -1,0 +1,10 @@
+from collections.abc import Iterable
+from datetime import datetime
+
+from trove.driver.types import LifecycleReport, LifecycleRule
+
+from .core import Core
+
+def set_lifecycle(core: Core, durable: bool, bucket: str, rules: Iterable[LifecycleRule]) -> None: ...
+def get_lifecycle(core: Core, bucket: str) -> list[LifecycleRule]: ...
+def apply_lifecycle(core: Core, durable: bool, now: datetime | None) -> LifecycleReport: ...
