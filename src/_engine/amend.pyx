@@ -9,6 +9,8 @@ repair die half way, nothing of it counts: the first record of the amendment is 
 
 from libc.stdint cimport uint64_t
 
+from .chain cimport id_of, version_key
+from .changes cimport promote
 from .codec cimport SETTLED, UPLOADS, VERSIONS, Encoder
 from .commit cimport Commit
 from .index cimport Index, row
@@ -134,8 +136,18 @@ cdef class Amendment:
             self.room().put_row(_SIDE[table], key, row)
 
     def delete(self, table, bytes key):
-        """Delete a row of a table in HOLDING; what becomes current where it was an object's is for the caller to say."""
+        """Delete a row of a table in HOLDING."""
         if table == "objects":
             self.room().delete_object(key)
         else:
             self.room().delete_row(_SIDE[table], key)
+
+    def drop(self, table, bytes key):
+        """Delete what a row of a table in HOLDING is, and leave what goes with it as if it had never been."""
+        place = b"\0".join(key.split(b"\0", 2)[:2])
+        nameless = table == "versions" and not id_of(row(self.txn, self.index.versions, key, "versions"))
+        self.delete(table, key)
+        if nameless:
+            self.delete("versions", version_key(place, b""))
+        if table != "uploads" and self.txn.get(place, None, self.index.objects) is None:
+            promote(self.room(), place)

@@ -25,7 +25,7 @@ from .codec cimport (
     REPLACES,
 )
 from .commit cimport operations_of
-from .core cimport Core
+from .core cimport Core, forks_so_far
 from .index cimport row
 from .info cimport info_of
 from .reader cimport Session
@@ -147,6 +147,8 @@ class EngineWatcher(Watcher):
         seconds = check_timeout(timeout)
         deadline = None if seconds is None else time.monotonic() + seconds
         cdef Core core = self._core
+        if core.forks != forks_so_far():
+            raise InvalidArgumentError("the watcher is of the process that this one was forked from; watch anew in this one")
         try:
             while not self._ended():
                 seen = 0 if core.state is None else core.state.get(STATE_SEQUENCE)

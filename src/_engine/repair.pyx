@@ -407,8 +407,9 @@ class Repair:
         self._salvage(index, writer.packs, leaving, damaged)
         amendment = new_amendment(index, writer, reached, number)
         try:
-            for table, place, _, hits in leaving:
-                amendment.delete(table, place)
+            # Older versions first: of those that stay the newest becomes current.
+            for table, place, _, hits in sorted(leaving, key=lambda one: one[0] != "versions"):
+                amendment.drop(table, place)
                 pack, offset = hits[0]
                 bucket, key = place.split(b"\0")[:2]
                 self._lost.append(

@@ -42,6 +42,8 @@ def stats(Core core):
         return Stats(
             buckets=txn.stat(index.buckets)["entries"],
             objects=txn.stat(index.objects)["entries"],
+            versions=txn.stat(index.versions)["entries"],
+            uploads=txn.stat(index.uploads)["entries"],
             chunks=txn.stat(index.chunks)["entries"],
             live_bytes=live,
             packs=len(packs),

@@ -79,6 +79,23 @@ def test_every_change_of_several_processes_is_told_once_and_in_one_order(tmp_pat
     driver.close()
 
 
+@alone()
+def test_a_watcher_stays_with_its_process_over_a_fork(tmp_path: Path) -> None:
+    driver = prepared(tmp_path)
+    with driver.watch("b") as watcher:
+
+        def watch_there() -> None:
+            with pytest.raises(InvalidArgumentError):
+                watcher.get(0)
+            with driver.watch("b") as own:
+                driver.put("b", "k", b"x")
+                assert told(events(own, 1)) == [("created", "k")]
+
+        assert Child(watch_there).wait() == 0
+        assert told(events(watcher, 1)) == [("created", "k")]
+    driver.close()
+
+
 def test_any_event_is_a_place_to_go_on_from_after_a_restart(tmp_path: Path) -> None:
     with prepared(tmp_path) as driver:
         with driver.watch("b") as watcher:

@@ -115,14 +115,40 @@ def test_an_unknown_version_is_said_to_be_unknown(tmp_path: Path, wrong: str) ->
         assert told(driver, "k") == [(True, False, 100)]
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["with an id", "without"])
+@pytest.mark.parametrize("current", [True, False], ids=["current", "older"])
+def test_a_version_that_is_damaged_leaves_and_the_others_stay(tmp_path: Path, named: bool, current: bool) -> None:
+    with opened(tmp_path, durability="relaxed") as driver:
+        driver.create_bucket("b")
+        driver.set_versioning("b", True)
+        driver.put("b", "k", b"1")
+        driver.set_versioning("b", named)
+        driver.put("b", "k", LARGE)
+        driver.set_versioning("b", True)
+        if not current:
+            driver.put("b", "k", b"333")
+    damage(tmp_path)
+    with opened(tmp_path) as driver:
+        assert [(each.bucket, each.key) for each in driver.repair().lost] == [("b", "k")]
+        assert driver.get("b", "k").read() == (b"1" if current else b"333")
+        assert [each.size for each in driver.list_versions("b", "k")] == ([1] if current else [3, 1])
+        assert driver.verify().problems == ()
+    check_store(tmp_path / "store", tmp_path / "scratch")
+
+
+def damage(folder: Path) -> None:
+    """A bit of the large content."""
+    (pack,) = (folder / "store" / "packs").iterdir()
+    raw = bytearray(pack.read_bytes())
+    raw[raw.index(LARGE[:1000]) + 50] ^= 1
+    pack.write_bytes(raw)
+
+
 def test_a_damaged_chunk_of_an_old_version_is_named_and_leaves(tmp_path: Path) -> None:
     with versioned(tmp_path) as driver:
         driver.put("b", "k", LARGE)
         driver.put("b", "k", SMALL)
-    (pack,) = (tmp_path / "store" / "packs").iterdir()
-    raw = bytearray(pack.read_bytes())
-    raw[raw.index(LARGE[:1000]) + 50] ^= 1
-    pack.write_bytes(raw)
+    damage(tmp_path)
     with opened(tmp_path) as driver:
         assert [(each.bucket, each.key) for each in driver.verify().problems] == [("b", "k")]
         report = driver.repair()
