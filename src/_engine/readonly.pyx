@@ -200,7 +200,7 @@ cdef class ReadonlyIndex(Index):
         if not live:
             recovery.check_file(self._store, known)
         Index._open_typed(self)
-        txn = self.env.begin(buffers=True)
+        txn = self._first_look()
         try:
             # Beside writers the state may be ahead of this transaction.
             recovery.check_index(self, txn, self._packs_of_store, 0 if live else known.least)
@@ -210,6 +210,19 @@ cdef class ReadonlyIndex(Index):
         if not live:
             self._open_still_fd()
         return doubtful
+
+    def _first_look(self):
+        """A read transaction of the index, which nobody reads yet; whole, whoever commits meanwhile: see ``Index._begin``."""
+        while True:
+            before = 0 if self._sequence == NULL else self._sequence[0]
+            try:
+                txn = self.env.begin(buffers=True)
+            except lmdb.MapResizedError:
+                self._remap(False, False)
+                continue
+            if self._sequence == NULL or self._sequence[0] == before:
+                return txn
+            txn.abort()
 
     def _open_still_fd(self):
         name = os.path.join(self._store, "STORE")

@@ -117,7 +117,9 @@ def test_an_unknown_version_is_said_to_be_unknown(tmp_path: Path, wrong: str) ->
 
 @pytest.mark.parametrize("named", [True, False], ids=["with an id", "without"])
 @pytest.mark.parametrize("current", [True, False], ids=["current", "older"])
-def test_a_version_that_is_damaged_leaves_and_the_others_stay(tmp_path: Path, named: bool, current: bool) -> None:
+def test_a_version_that_is_damaged_leaves_and_the_others_stay(
+    tmp_path: Path, named: bool, current: bool
+) -> None:
     with opened(tmp_path, durability="relaxed") as driver:
         driver.create_bucket("b")
         driver.set_versioning("b", True)

@@ -166,7 +166,8 @@ def stats(stores: Stores, location: Location, as_json: bool) -> None:
     output.table(
         [
             ("buckets", f"{found.buckets:,}", ""),
-            ("objects", f"{found.objects:,}", f"{found.versions:,} older versions, {found.uploads:,} rows of uploads"),
+            ("objects", f"{found.objects:,}", f"{found.versions:,} older versions"),
+            ("uploads", f"{found.uploads:,}", "with their parts"),
             ("chunks", f"{found.chunks:,}", f"{output.size(found.live_bytes)} live"),
             ("packs", f"{found.packs:,}", output.size(found.pack_bytes)),
             ("index", f"at commit {found.sequence:,}", output.size(found.index_bytes)),
