@@ -94,9 +94,9 @@ class Snapshot:
 class Stats:
     """What a store holds and takes; sizes in bytes.
 
-    ``objects`` counts those that have expired and are not yet deleted too, ``versions`` what is behind them: older
-    ones and delete markers; ``uploads`` the open ones and their parts. ``live_bytes`` is the data in packs that
-    objects refer to, each chunk once; small objects live in the index and the log instead.
+    ``objects`` counts those that have expired and are not yet deleted too, ``versions`` what is behind them:
+    older ones and delete markers; ``uploads`` the open ones and their parts. ``live_bytes`` is the data in
+    packs that objects refer to, each chunk once; small objects live in the index and the log instead.
     """
 
     buckets: int
