@@ -51,14 +51,18 @@ cdef bytes id_of(object row):
 
 cdef bytes stamp_of(bytes row):
     """The stamp of a version that has one: by its id, or as a delete marker."""
-    if row[0] == MARKER:
-        found = info_of("", row, 0).content()
-    else:
-        found = id_of(row)
-        try:
-            found = bytes.fromhex(found.decode())
-        except ValueError:
-            found = b""
+    return check_stamp(info_of("", row, 0).content()) if row[0] == MARKER else stamp_of_id(id_of(row))
+
+
+cdef bytes stamp_of_id(bytes version_id):
+    """The same by the version's id alone."""
+    try:
+        return check_stamp(bytes.fromhex(version_id.decode()))
+    except ValueError as error:
+        raise CorruptStoreError("the row of a version has an id that can't be; run `trove repair`") from error
+
+
+cdef bytes check_stamp(bytes found):
     if len(found) != STAMP:
         raise CorruptStoreError("the row of a version does not say when it was made; run `trove repair`")
     return found

@@ -108,8 +108,11 @@ cdef EngineInfo write(
 
 cdef int expire(Commit commit, int flags, bytes place) except -1:
     """Delete the current version of a bucket with chains if its time is over."""
+    found = commit.txn.get(place, None, commit.index.objects)
+    if found is None or not found[SEAL + 1] & HAS_EXPIRY:
+        return 0
     body = row(commit.txn, commit.index.objects, place, "objects")
-    if body is not None and info_of("", bytes(body), 0).expired(now_us()):
+    if info_of("", bytes(body), 0).expired(now_us()):
         delete_current(commit, flags, place, now_us())
     return 0
 

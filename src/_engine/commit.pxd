@@ -36,7 +36,7 @@ cdef class Commit:
     cdef int _schedule(self, bytes place, bytes row, bint comes) except -1
     cdef int _drop(self, bytes key, object table) except -1
     cdef int _drop_nameless(self, bytes place) except -1
-    cdef int _keep(self, bytes place, bytes row, bytes stamp) except -1
+    cdef int _keep(self, bytes place, bytes row, bytes stamp, bint nameless) except -1
     cdef int _retain(self, bytes row) except -1
     cdef int _release(self, bytes row) except -1
     cdef int _add_reference(self, Reference reference) except -1

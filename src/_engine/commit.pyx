@@ -49,7 +49,7 @@ from .codec cimport (
     store32,
     store64,
 )
-from .chain cimport expiry_key, id_of, stamp_before, stamp_of, version_key
+from .chain cimport expiry_key, id_of, stamp_before, stamp_of, stamp_of_id, version_key
 from .index cimport row as row_in
 from .info cimport HAS_EXPIRY, ROW_HEAD, EngineInfo, info_of, now_us, row_expired
 from .pack cimport aligned, write_header
@@ -231,8 +231,11 @@ cdef class Commit:
             old = bytes(old)
             self._flag(REPLACES)
             self._schedule(place, old, False)
-            if version_id or id_of(old):
-                self._keep(place, old, b"" if id_of(old) else stamp_before(stamp_of(row)))
+            old_id = id_of(old)
+            if old_id:
+                self._keep(place, old, stamp_of_id(old_id), False)
+            elif version_id:
+                self._keep(place, old, stamp_before(stamp_of_id(version_id)), True)
             else:
                 self._release(old)
         if row[0] != MARKER:
@@ -241,13 +244,13 @@ cdef class Commit:
             return value
         if old is not None:
             self._delete(place, self.index.objects)
-        self._keep(place, row, b"" if version_id else stamp_of(row))
+        self._keep(place, row, stamp_of(row), not version_id)
         return value
 
-    cdef int _keep(self, bytes place, bytes row, bytes stamp) except -1:
-        """Make ``row`` an older version; it has no id where the ``stamp`` is given. Its content is counted already."""
-        cdef bytes key = version_key(place, stamp or stamp_of(row))
-        if stamp:
+    cdef int _keep(self, bytes place, bytes row, bytes stamp, bint nameless) except -1:
+        """Make ``row`` an older version, made at ``stamp``; without an id, if ``nameless``. Its content is counted already."""
+        cdef bytes key = version_key(place, stamp)
+        if nameless:
             pointer = pointer_row(stamp)
             self.txn.put(
                 version_key(place, b""), sealed(version_key(place, b""), pointer), True, True, False, self.index.versions
