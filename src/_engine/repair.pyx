@@ -60,6 +60,7 @@ from .same_log import is_of
 from .verify import Chunks, Meter, objects_with, pack_file
 from .voids import each_hole, holes_in_use, to_void
 
+BLOCK = 1 << 20  # bytes that are written again at a time
 SPANS = 100  # of missing commits that are named at most
 
 # What a commit did to a bucket or an object, for people.
@@ -281,6 +282,7 @@ class Repair:
         cdef Log log
         known = state.known(self._path)
         trusted, acknowledged = known.intact, known.least
+        self._flush(packs, state)
         log = Log(packs, 0, meter.move, True, state.raised)
         for number, error in log.unreadable:
             self._done.append(f"left out {pack_file(number)}: {error}")
@@ -309,6 +311,25 @@ class Repair:
         if better is not None:
             better.close()
         self._install(index, state, reached, last)
+
+    def _flush(self, Packs packs, State state):
+        """Put on disk what ``state`` says may not be: what is damaged in it is found like any other damage."""
+        there = set(packs.numbers())
+        for number, start, end, failed in state.unflushed():
+            if number not in there:
+                continue
+            fd = os.open(packs.path(number), os.O_RDWR | os.O_CLOEXEC)
+            try:
+                end = min(end, os.fstat(fd).st_size)
+                # The system may call the flush after one that failed a success, and write nothing.
+                while failed and start < end:
+                    start += os.pwrite(fd, os.pread(fd, min(BLOCK, end - start), start), start)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            if failed:
+                self._done.append(f"wrote {pack_file(number)} again, which could not be flushed")
+        state.forget()
 
     def _best(self, Log log, reached, trusted, scratch):
         """Where the log breaks: the index that goes furthest beyond it, and how far; else ``None, reached``."""
@@ -475,8 +496,7 @@ class Repair:
         sync_folder(self._path)
         state.reset(reached)
         state.set(STATE_BURNED, last)
-        # What failed to be flushed in this boot is written again, and flushed, by whoever opens the store.
-        state.mark(not state.failed, this_boot(self._path), changed_at(index_file(self._path)))
+        state.mark(True, this_boot(self._path), changed_at(index_file(self._path)))
         self._done.append(f"made the index anew, at commit {reached}")
 
 

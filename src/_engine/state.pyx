@@ -295,7 +295,7 @@ cdef class State:
                 slot[0], slot[1], slot[2], slot[3] = 0, 0, 0, 0
 
     def forget(self):
-        """Another boot: what was in memory is gone, and what is left was read from the disk."""
+        """Nothing that is there is still to be flushed: in another boot it was read from the disk, or somebody flushed all."""
         self._map[STATE_SLOTS:STATE_DURABLE] = bytes(STATE_DURABLE - STATE_SLOTS)
 
     cdef int announce(self, uint64_t sequence, uint32_t pack, uint64_t offset) noexcept:

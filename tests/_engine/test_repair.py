@@ -288,3 +288,21 @@ def test_any_flipped_bit_is_survived(store: Damaged, seed: int) -> None:
     report = repaired(store)
     assert report.ok
     check(store, ALL - lost(report))
+
+
+def test_a_flush_that_failed_for_bytes_that_are_gone_is_over_after_a_repair(store: Damaged) -> None:
+    """Or whoever closes the store would be told to repair it, time and again."""
+    pack = store.pack
+    pack.write_bytes(pack.read_bytes()[:64] + bytes(pack.stat().st_size - 64))
+    state = bytearray((store.path / "state").read_bytes())
+    state[32:40] = bytes(8)  # it is in use, in this boot
+    for at, value in zip(
+        range(128, 160, 8), (1, 4096, 64, 1), strict=True
+    ):  # a pack, its end, flushed, failed
+        state[at : at + 8] = value.to_bytes(8, "little")
+    (store.path / "state").write_bytes(state)
+    assert repaired(store).ok
+    with store.open() as driver:
+        driver.create_bucket("again")
+    with store.open() as driver:
+        assert driver.verify().problems == ()
