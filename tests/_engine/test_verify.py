@@ -10,10 +10,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from harness.damage import Damaged, large, problems
+from harness.damage import ALL, Damaged, large, problems, small
 
 import trove
 from trove._engine.index import Index
+from trove.errors import CorruptStoreError
 
 
 @pytest.fixture
@@ -132,6 +133,23 @@ def test_every_row_of_every_table_counts(store: Damaged, table: str, change: str
     with store.open() as driver:
         change_row(store, table, change)
         assert driver.verify().problems
+
+
+def test_a_damaged_row_is_never_read_as_if_it_were_whole(store: Damaged) -> None:
+    def read(bucket: str, key: str) -> bytes:
+        return driver.get(bucket, key).read()
+
+    with store.open() as driver:
+        change_row(store, "objects", "flip")
+        bucket, key = min(ALL)  # the first row
+        with pytest.raises(CorruptStoreError):
+            read(bucket, key)
+        with pytest.raises(CorruptStoreError):
+            driver.list(bucket)
+        for other in sorted(ALL - {(bucket, key)}):
+            kind, _, number = other[1].rpartition("-")
+            wanted = small(int(number)) if kind == "small" else large(int(number))
+            assert read(*other) == wanted
 
 
 @pytest.mark.parametrize("table", ["buckets", "objects", "lists", "list_uses", "chunks", "packs", "meta"])
