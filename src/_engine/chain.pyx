@@ -9,8 +9,7 @@ A version's id is its stamp in hexadecimal digits. A version that was made while
 there is one of it at most: where it is not current, a row under the place and a NUL alone has its stamp.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from trove.errors import CorruptStoreError
 

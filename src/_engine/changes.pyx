@@ -20,7 +20,6 @@ from .chain cimport (
     id_of,
     newest_older,
     stamp,
-    stamp_of,
     version_in,
     version_key,
 )

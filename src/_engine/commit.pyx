@@ -35,7 +35,6 @@ from .codec cimport (
     RECORD_HEADER,
     REFERENCE,
     REPLACES,
-    SALT_SHIFT,
     SET_BUCKET,
     UPLOADS,
     VERSIONS,

@@ -32,7 +32,6 @@ from trove.errors import (
     DriverClosedError,
     InvalidArgumentError,
     ObjectNotFoundError,
-    StorageIOError,
     UnsupportedOptionError,
     VersionNotFoundError,
 )

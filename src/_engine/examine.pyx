@@ -20,7 +20,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
 from .chain cimport expiry_key, id_of, stamp_of
-from .codec cimport CHUNKS, INLINE, LIST, LIST_ID, MARKER, REFERENCE, STAMP, Reference, load32, load64, reference_at
+from .codec cimport CHUNKS, INLINE, LIST, LIST_ID, MARKER, REFERENCE, Reference, load32, load64, reference_at
 from .commit cimport chunk_key
 from .index cimport Index, row
 from .info cimport EngineInfo, info_of

@@ -10,9 +10,8 @@ import uuid
 
 import lmdb
 from cpython.bytes cimport PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t
 
-from datetime import UTC, datetime, timedelta
 
 from trove.driver.data import check_data
 from trove.driver.options import (

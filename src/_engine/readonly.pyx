@@ -18,7 +18,7 @@ import os
 import shutil
 import tempfile
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint64_t
 
 import lmdb
 
@@ -31,8 +31,6 @@ from .state cimport STATE_OPENINGS, STATE_SEQUENCE, STATE_SIZE
 from . import recovery, snapshots
 from .core import head_of
 from .gate import Gate, in_use
-from .index import TABLES
-from .scan import LAST
 from .state import is_state, raised_in
 from .state import known as state_known
 

@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import replace
 
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t
 
 import lmdb
 
