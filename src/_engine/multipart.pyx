@@ -12,7 +12,6 @@ import lmdb
 from cpython.bytes cimport PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
 
-
 from trove.driver.data import check_data
 from trove.driver.options import (
     Conditions,
