@@ -16,6 +16,7 @@ from .commit cimport Commit
 from .index cimport Index, row
 from .info cimport now_us
 from .pack cimport Pack, Packs, PackWriter
+from .places cimport Stored, find_chunk, reference_to
 from .examine import HOLDING
 from .verify import differences
 
@@ -105,11 +106,23 @@ cdef class Amendment:
             for table in HOLDING:
                 for place in come[table]:
                     self._put(table, place, bytes(row(txn, getattr(target, table), place, table)))
+            self._move_to(target, txn)
             for name in gone["buckets"]:
                 if name not in come["buckets"]:
                     self.room().delete_bucket(name)
         finally:
             target.end(txn)
+
+    def _move_to(self, Index target, txn):
+        """Say of chunks that stand elsewhere in ``target`` that they stand there: rows name places of other times."""
+        cdef Stored here, there
+        with txn.cursor(target.chunks) as walk:
+            for key, _ in walk:
+                key = bytes(key)
+                if not find_chunk(target, txn, key, &there) or not find_chunk(self.index, self.txn, key, &here):
+                    continue
+                if (here.pack, here.offset) != (there.pack, there.offset):
+                    self.room().move_chunks(reference_to(key, there.length, there.pack, there.offset))
 
     def _differing(self, Index target):
         """The keys of buckets and objects that are not in ``target`` as they are here, and those that are to come."""

@@ -46,6 +46,8 @@ cdef enum Operation:
     PUT_ROW = 8         # SideTable u8 and key, row
     DELETE_ROW = 9      # SideTable u8 and key
     DELETE_ROWS = 10    # SideTable u8 and what the keys of the rows begin with
+    MOVE_CHUNKS = 11    # chunk references: where these chunks stand from now on
+    CUT_LOG = 12        # a number: commits up to that one may be gone from the log from now on
 
 # Tables of rows that hold content as those of objects do, but are none.
 cdef enum SideTable:
@@ -63,7 +65,7 @@ cdef enum:
     CHUNK_ID = 16
     LIST_ID = 12
     STAMP = 12          # sequence u64, counter u32, most significant byte first: when a version was made
-    REFERENCE = 32      # chunk id 16, length and salt u32, pack u32, offset u64
+    REFERENCE = 32      # chunk id 16, length and salt u32, pack u32, offset u64; the chunk may have been moved since
     SALT_SHIFT = 24     # a chunk is shorter than 16 MiB; the upper byte tells true collisions apart
     LENGTH_MASK = 0xFFFFFF
     SEAL = 8            # every row of the index begins with the XXH3-64 of its value, seeded with its key

@@ -2,6 +2,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from .codec cimport Encoder, Reference
 from .index cimport Index
+from .places cimport Stored
 
 
 cdef class Commit:
@@ -26,6 +27,8 @@ cdef class Commit:
     cdef int delete_row(self, int table, bytes key) except -1
     cdef int delete_rows(self, int table, bytes prefix) except -1
     cdef int add_list(self, bytes list_id, bytes references) except -1
+    cdef int move_chunks(self, bytes references) except -1
+    cdef int cut_log(self, uint64_t sequence) except -1
     cdef Encoder record(self, uint64_t predecessor, int64_t time, uint32_t flags, uint64_t seed)
     cdef int finish(self, uint32_t pack, uint64_t offset) except -1
     cdef int replay(self, object payload) except -1
@@ -41,14 +44,12 @@ cdef class Commit:
     cdef int _release(self, bytes row) except -1
     cdef int _add_reference(self, Reference reference) except -1
     cdef int _drop_reference(self, Reference reference) except -1
+    cdef int _put_chunk(self, bytes key, Stored chunk) except -1
     cdef uint32_t _merged             # pages that deletes have given up so far
     cdef int _delete(self, bytes key, object table) except -1
     cdef Py_ssize_t _pages(self, object table) except -1
     cdef int _use_up(self) except -1
     cdef int _each(self, bytes references, bint retain) except -1
-
-
-cdef bytes chunk_key(Reference reference)
 
 
 cdef list operations_of(object payload, bint flags=*)

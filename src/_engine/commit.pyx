@@ -19,6 +19,7 @@ from .codec cimport (
     CHUNKS,
     COMMIT,
     CREATE_BUCKET,
+    CUT_LOG,
     DELETE_BUCKET,
     DELETE_OBJECT,
     DELETE_ROW,
@@ -27,6 +28,7 @@ from .codec cimport (
     LIST,
     LIST_ID,
     MARKER,
+    MOVE_CHUNKS,
     OPERATION,
     OUTLIVES,
     PUT_OBJECT,
@@ -52,6 +54,7 @@ from .chain cimport expiry_key, id_of, stamp_before, stamp_of, stamp_of_id, vers
 from .index cimport row as row_in
 from .info cimport HAS_EXPIRY, ROW_HEAD, EngineInfo, info_of, now_us, row_expired
 from .pack cimport aligned, write_header
+from .places cimport Stored, chunk_key, chunk_row, find_chunk
 
 cdef enum:
     COMMIT_HEAD = 24
@@ -64,25 +67,13 @@ cdef uint64_t LATEST = 253402300799999999  # the last microsecond of the year 99
 
 _PAGE = bytes(3992)  # with its seal too long for a page with other rows, and not for one of its own
 HEAD = b"head"  # the meta row that says which commit the index is at
+CUT = b"cut"    # and the one that says from which commit on the log has them all
 
 
-cdef bytes chunk_key(Reference reference):
-    """The key of a chunk's row: its id, and the salt that tells true collisions apart."""
-    cdef bytes key = PyBytes_FromStringAndSize(NULL, CHUNK_ID + 1)
-    cdef uint8_t *p = <uint8_t *>PyBytes_AS_STRING(key)
-    memcpy(p, reference.id, CHUNK_ID)
-    p[CHUNK_ID] = <uint8_t>reference.salt
-    return key
-
-
-cdef bytes chunk_row(uint32_t pack, uint64_t offset, uint32_t length, uint64_t references):
-    cdef bytes body = PyBytes_FromStringAndSize(NULL, 24)
-    cdef uint8_t *p = <uint8_t *>PyBytes_AS_STRING(body)
-    store32(p, pack)
-    store32(p + 4, length)
-    store64(p + 8, offset)
-    store64(p + 16, references)
-    return body
+def cut_in(index, txn):
+    """The commit up to which the log may lack some, by what an index says; 0 where it has all."""
+    body = row_in(txn, index.meta, CUT, "meta")
+    return 0 if body is None else int.from_bytes(body[:8], "little")
 
 
 cdef bint is_bucket_row(bytes row) noexcept:
@@ -117,7 +108,11 @@ cdef int check_change(int operation, bytes first, bytes second) except -1:
     cdef const char *name = PyBytes_AS_STRING(first)
     cdef Py_ssize_t second_length = 0 if second is None else PyBytes_GET_SIZE(second)
     cdef bint right
-    if operation == ADD_LIST:
+    if operation == MOVE_CHUNKS:
+        right = length % REFERENCE == 0
+    elif operation == CUT_LOG:
+        right = length == 8
+    elif operation == ADD_LIST:
         right = length == LIST_ID and second_length and second_length % REFERENCE == 0
     elif operation in (CREATE_BUCKET, SET_BUCKET, DELETE_BUCKET):
         right = 0 < length <= LONGEST_BUCKET and memchr(name, 0, length) == NULL and is_text(name, length)
@@ -156,7 +151,7 @@ cdef list operations_of(object payload, bint flags=False):
         second = None
         if operation in (PUT_OBJECT, PUT_VERSION, PUT_ROW, ADD_LIST, CREATE_BUCKET, SET_BUCKET):
             second = decoder.text()
-        elif operation not in (DELETE_OBJECT, DELETE_ROW, DELETE_ROWS, DELETE_BUCKET):
+        elif operation not in (DELETE_OBJECT, DELETE_ROW, DELETE_ROWS, DELETE_BUCKET, MOVE_CHUNKS, CUT_LOG):
             raise CorruptStoreError(
                 f"a commit in the log holds a change of the unknown kind {operation}; it was written by a "
                 "newer Trove: update this one"
@@ -332,6 +327,32 @@ cdef class Commit:
         self.txn.put(list_id, sealed(list_id, references), True, True, False, self.index.lists)
         return self._set_uses(list_id, 0)
 
+    cdef int move_chunks(self, bytes references) except -1:
+        """Say where these chunks stand now: their bytes are there already. Rows that name them stay as they are."""
+        cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(references)
+        cdef Reference reference
+        cdef Stored chunk
+        cdef Py_ssize_t i
+        self._log(MOVE_CHUNKS, references, None)
+        for i in range(PyBytes_GET_SIZE(references) // REFERENCE):
+            reference = reference_at(p + i * REFERENCE)
+            key = chunk_key(reference)
+            if not find_chunk(self.index, self.txn, key, &chunk) or chunk.length != reference.length:
+                raise CorruptStoreError("a chunk that was moved is not in the index; run `trove repair` to rebuild it")
+            self._live[chunk.pack] = self._live.get(chunk.pack, 0) - <int64_t>chunk.length
+            self._live[reference.pack] = self._live.get(reference.pack, 0) + <int64_t>chunk.length
+            chunk.pack, chunk.offset = reference.pack, reference.offset
+            self._put_chunk(key, chunk)
+        return 0
+
+    cdef int cut_log(self, uint64_t sequence) except -1:
+        """Say that commits up to ``sequence`` may be gone from the log from now on."""
+        cdef bytes number = sequence.to_bytes(8, "little")
+        self._log(CUT_LOG, number, None)
+        if sequence > cut_in(self.index, self.txn):
+            self.txn.put(CUT, sealed(CUT, number + bytes(16)), True, True, False, self.index.meta)
+        return 0
+
     cdef int _delete(self, bytes key, object table) except -1:
         """Delete a row, and note how many pages became one with others by that."""
         cdef Py_ssize_t before = self._pages(table)
@@ -415,34 +436,27 @@ cdef class Commit:
 
     cdef int _add_reference(self, Reference reference) except -1:
         cdef bytes key = chunk_key(reference)
-        cdef bytes body
-        cdef const uint8_t[::1] old
-        found = row_in(self.txn, self.index.chunks, key, "chunks")
-        if found is None:
-            body = chunk_row(reference.pack, reference.offset, reference.length, 1)
+        cdef Stored chunk
+        if not find_chunk(self.index, self.txn, key, &chunk):
+            chunk.pack, chunk.offset, chunk.length, chunk.references = reference.pack, reference.offset, reference.length, 0
             self._live[reference.pack] = self._live.get(reference.pack, 0) + reference.length
-        else:
-            old = found
-            body = chunk_row(load32(&old[0]), load64(&old[8]), load32(&old[4]), load64(&old[16]) + 1)
-        self.txn.put(key, sealed(key, body), True, True, False, self.index.chunks)
-        return 0
+        chunk.references += 1
+        return self._put_chunk(key, chunk)
 
     cdef int _drop_reference(self, Reference reference) except -1:
         cdef bytes key = chunk_key(reference)
-        cdef bytes body
-        cdef const uint8_t[::1] old
-        cdef uint64_t references
-        found = row_in(self.txn, self.index.chunks, key, "chunks")
-        if found is None:
+        cdef Stored chunk
+        if not find_chunk(self.index, self.txn, key, &chunk):
             raise CorruptStoreError("a chunk is missing from the index; run `trove repair` to rebuild it")
-        old = found
-        references = load64(&old[16]) - 1  # an index that says 0 says 2 ** 64 - 1 then, and verify tells
-        if references:
-            body = chunk_row(load32(&old[0]), load64(&old[8]), load32(&old[4]), references)
-            self.txn.put(key, sealed(key, body), True, True, False, self.index.chunks)
-        else:
-            self._live[load32(&old[0])] = self._live.get(load32(&old[0]), 0) - <int64_t>load32(&old[4])
-            self._delete(key, self.index.chunks)
+        chunk.references -= 1  # an index that says 0 says 2 ** 64 - 1 then, and verify tells
+        if chunk.references:
+            return self._put_chunk(key, chunk)
+        self._live[chunk.pack] = self._live.get(chunk.pack, 0) - <int64_t>chunk.length
+        return self._delete(key, self.index.chunks)
+
+    cdef int _put_chunk(self, bytes key, Stored chunk) except -1:
+        body = chunk_row(chunk.pack, chunk.offset, chunk.length, chunk.references)
+        self.txn.put(key, sealed(key, body), True, True, False, self.index.chunks)
         return 0
 
     # The log.
@@ -497,6 +511,10 @@ cdef class Commit:
                 self.add_list(first, second)
             elif operation == CREATE_BUCKET:
                 self.create_bucket(first, second)
+            elif operation == MOVE_CHUNKS:
+                self.move_chunks(first)
+            elif operation == CUT_LOG:
+                self.cut_log(load64(<const uint8_t *>PyBytes_AS_STRING(<bytes>first)))
             else:
                 self.delete_bucket(first)
         return 0

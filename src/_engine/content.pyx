@@ -38,10 +38,11 @@ from .codec cimport (
     store32,
     store64,
 )
-from .commit cimport Commit, chunk_key
+from .commit cimport Commit
 from .core cimport Core, forks_so_far
 from .index cimport row
 from .pack cimport Pack, aligned, write_header
+from .places cimport Stored, chunk_key, find_chunk, stored
 
 INLINE_LIMIT = 2048         # bytes: up to here an object lives in its row; measured, see docs/engine.md
 LISTED = 8                  # more chunks than this stand in a list of their own
@@ -78,12 +79,18 @@ cdef class Content:
         self.size += length
         return 0
 
+    cdef int _wrote(self, Pack pack, uint64_t start, uint64_t end) except -1:
+        self._extents.append((pack.number, start, end))
+        self._written[pack.number] = pack
+        return 0
+
     cdef int settle(self, Core core, Commit commit) except -1:
         """Point every reference at where its chunk is now. Called inside the write transaction."""
         cdef Py_ssize_t i
         cdef uint8_t *p
         cdef Reference reference
         cdef dict fresh = {}
+        self._pin_dropped()
         for i in range(self.count):
             p = self.references + i * REFERENCE
             while True:
@@ -121,6 +128,19 @@ cdef class Content:
                 core.state.note_extent(number, start, end)
         return 0
 
+    def _pin_dropped(self):
+        """Take new chunks in packs that were compacted away meanwhile for shared ones that have vanished."""
+        cdef Py_ssize_t i
+        dropped = {number: pack for number, pack in self._written.items() if (<Pack>pack).is_dropped()}
+        if not dropped:
+            return
+        for i in range(self.count):
+            if self._packs[i] is None:
+                self._packs[i] = dropped.get(reference_at(self.references + i * REFERENCE).pack)
+        self._extents = [extent for extent in self._extents if extent[0] not in dropped]
+        for number in dropped:
+            del self._written[number]
+
     def _append_again(self, Core core, Py_ssize_t i):
         """Append a shared chunk that has vanished meanwhile, from the pack that was kept open for it."""
         cdef uint8_t *p = self.references + i * REFERENCE
@@ -131,7 +151,7 @@ cdef class Content:
         head = extent_head([(data, digest)], core.packs.seed)
         pack, offset = core.writer.reserve_extent(head, len(data))
         core.writer.write_data(pack, offset, [data])
-        self._extents.append((pack.number, offset - len(head), offset + len(data)))
+        self._wrote(pack, offset - len(head), offset + len(data))
         store32(p + 20, pack.number)
         store64(p + 24, offset)
         self._packs[i] = None
@@ -161,12 +181,10 @@ cdef bytes held_tail(Commit commit, bytes references):
 
 cdef tuple place_in(Commit commit, bytes key):
     """Where the index says that a chunk is: (pack, offset, length), or ``None``."""
-    cdef const uint8_t[::1] body
-    found = row(commit.txn, commit.index.chunks, key, "chunks")
-    if found is None:
+    cdef Stored chunk
+    if not find_chunk(commit.index, commit.txn, key, &chunk):
         return None
-    body = found
-    return load32(&body[0]), load64(&body[8]), load32(&body[4])
+    return chunk.pack, chunk.offset, chunk.length
 
 
 cdef bint same(Core core, bytes data, uint32_t number, uint64_t offset, uint32_t length) except -1:
@@ -208,7 +226,7 @@ cdef Content ingest(Core core, object data, bint inline=True):
     if inline and type(data) is bytes and PyBytes_GET_SIZE(data) <= INLINE_LIMIT:
         content.inline = data
     else:
-        content._packs, content._extents, content._digests = [], [], Encoder()
+        content._packs, content._extents, content._written, content._digests = [], [], {}, Encoder()
         _fill(core, content, segments(data, core.parameters.chunk_maximum), inline)
     if content.inline is not None:
         content.size = PyBytes_GET_SIZE(content.inline)
@@ -354,7 +372,7 @@ cdef object _place(Core core, Content content, list chunks):
         else:
             content.append(digest, len(piece), pack, starts[number], False)
     if fresh:
-        content._extents.append((pack.number, job[1] - len(head), start))
+        content._wrote(pack, job[1] - len(head), start)
     return job
 
 
@@ -364,17 +382,17 @@ cdef bint equal(const uint8_t[::1] one, const uint8_t[::1] other):
 
 cdef object _pinned(Core core, bytes body, object piece):
     """The pack and offset of a stored chunk, if it is there and has the very bytes of ``piece``."""
-    cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(body)
+    cdef Stored chunk = stored(body)
     cdef Pack pack
     cdef const uint8_t[::1] view = piece
-    cdef bytes stored
-    if load32(p + 4) != <uint32_t>view.shape[0]:
+    cdef bytes held
+    if chunk.length != <uint32_t>view.shape[0]:
         return None
     try:
-        pack = core.packs.open_pack(load32(p))
-        stored = pack.read(view.shape[0], load64(p + 8))
+        pack = core.packs.open_pack(chunk.pack)
+        held = pack.read(view.shape[0], chunk.offset)
     except (CorruptStoreError, StorageIOError):
         return None
-    if memcmp(PyBytes_AS_STRING(stored), &view[0], view.shape[0]):
+    if memcmp(PyBytes_AS_STRING(held), &view[0], view.shape[0]):
         return None
-    return pack, load64(p + 8)
+    return pack, chunk.offset

@@ -505,6 +505,12 @@ cdef class Core:
             return None
         return found[2] if found is not None and found[:2] == (COMMIT, sequence) else None
 
+    def let_go_of_packs(self):
+        """In a forked child: have no pack of the parent open, which takes space where it was compacted away."""
+        self.packs.let_go()
+        if self.writer is not None:
+            self.writer.let_go()
+
     # Flushing.
 
     cdef int flush(self) except -1:

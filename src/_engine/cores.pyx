@@ -87,6 +87,7 @@ def _after_fork_in_child():
     global _turns_lock
     for core in _cores.values():
         release_lifetime(core)
+        core.let_go_of_packs()
         _inherited.append(core)
     _cores.clear()
     _turns.clear()

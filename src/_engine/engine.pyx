@@ -43,12 +43,14 @@ from .content cimport Content, ingest
 from .core cimport Change, Core, forks_so_far
 from .index cimport row
 from .listing cimport page
+from .places cimport placed
 from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us
 from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of
 from . import store
 from .cores import close_core, open_core, require_closable
 from .index import index_error
 from .many import listed_keys
+from .pack import MissingPackError
 from .settings import check_same, choice, folder_and_settings, parameters_maker
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -277,14 +279,19 @@ cdef class Engine:
         cdef bytes references = None
         cdef uint64_t start = 0
         cdef uint64_t size
-        if version_id is None:
-            info, references = self._find(core, bucket, key, place, True)
-        else:
-            info, references = self._find_version(core, bucket, key, place, version_id, True)
-        size = load64(info.head() + ROW_SIZE)
-        if wanted is not None:
-            start, size = wanted.within(size, bucket, key)
-        return reader_of(core, self._session, info, references, start, size, self._verify)
+        cdef tuple tried = ()
+        while True:
+            if version_id is None:
+                info, references = self._find(core, bucket, key, place, True)
+            else:
+                info, references = self._find_version(core, bucket, key, place, version_id, True)
+            size = load64(info.head() + ROW_SIZE)
+            if wanted is not None:
+                start, size = wanted.within(size, bucket, key)
+            try:
+                return reader_of(core, self._session, info, references, start, size, self._verify)
+            except MissingPackError as missing:
+                tried = core.packs.look_elsewhere(missing, tried)
 
     cdef tuple _find(self, Core core, str bucket, str key, tuple place, bint content):
         """The current object: its info and, if its content is asked for and not inline, its references."""
@@ -345,12 +352,19 @@ cdef class Engine:
             core.index.end(txn)
 
     cdef bytes _references(self, Core core, object txn, EngineInfo info):
+        cdef bytes references
         if info.head()[0] == LIST:
             found = row(txn, core.index.lists, info.content()[:LIST_ID], "lists")
             if found is None:
                 raise CorruptStoreError("a chunk list is missing from the index; run `trove repair` to rebuild it")
-            return bytes(found)
-        return info.references()
+            references = bytes(found)
+        else:
+            references = info.references()
+        if core.index._dropped != NULL and core.index._dropped[0] != core.packs.dropped:
+            core.packs.forget_dropped(core.index._dropped[0])
+        if core.packs.gone:
+            references = placed(core.index, txn, references, core.packs.gone)
+        return references
 
     def head(self, bucket, key, *, version_id=None):
         cdef Core core = self.core()
@@ -489,15 +503,28 @@ cdef class Engine:
         """The data of those of ``keys`` that exist, read in one view of the store: a dict of bytes."""
         cdef Core core = self.core()
         cdef dict found = {}
-        cdef EngineInfo info
         cdef Session session = Session()  # of its own: what is found is read to its end, though the driver be closed
-        readers = []
         bucket = check_bucket(bucket)
         named = [key if type(key) is str else check_key(key) for key in listed_keys(keys)]
         places = [(key, place_of(bucket, key)) for key in named]
+        tried = ()
+        while True:
+            try:
+                readers = self._readers(core, session, bucket, places)
+                break
+            except MissingPackError as missing:
+                tried = core.packs.look_elsewhere(missing, tried)
+        for key, reader in readers:
+            found[key] = reader.read()
+        return found
+
+    cdef list _readers(self, Core core, Session session, str bucket, list places):
+        """Readers of those objects that are there, in one view of the store: [(key, reader)]."""
+        cdef EngineInfo info
+        readers = []
         txn = core.index.begin_copying()
         try:
-            if txn.get((<str>bucket).encode(), None, core.index.buckets) is None:
+            if txn.get(bucket.encode(), None, core.index.buckets) is None:
                 raise BucketNotFoundError.of(bucket)
             for key, place in places:
                 value = txn.get(place[0], None, core.index.objects)
@@ -513,9 +540,7 @@ cdef class Engine:
             raise index_error(error, f"reading the index in {core.index.folder}") from error
         finally:
             core.index.end(txn)
-        for key, reader in readers:
-            found[key] = reader.read()
-        return found
+        return readers
 
     def _change(self, Core core, method, args, options):
         cdef PutChange put

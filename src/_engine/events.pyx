@@ -32,6 +32,7 @@ from .reader cimport Session
 from .scan cimport Log
 from .state cimport STATE_SEQUENCE
 from .core import head_of
+from .pack import MissingPackError
 
 IN_COMMIT = 32  # bits of a sequence that number the changes of a commit
 SLICE = 0.25  # seconds after which one that waits looks whether it is still wanted
@@ -110,12 +111,17 @@ class EngineWatcher(Watcher):
         cdef Log log
         while not self._pending:
             log = self._log
-            if self._read == log.length and not self._read_on():
+            if (log is None or self._read == log.length) and not self._read_on():
                 return None
             log = self._log
             if self._read == log.length:
                 continue
-            number, payload = log.chained_payload(self._read)
+            try:
+                number, payload = log.chained_payload(self._read)
+            except MissingPackError:
+                # Compacted away; the newest commits are copied, and the others are gone.
+                self._at, self._log, self._ends = log.before_chained(self._read), None, None
+                continue
             self._read += 1
             for event in events_in(number, payload, self._bucket):
                 if event.sequence > self._after and event.type in self._types and event.key.startswith(self._prefix):
@@ -136,10 +142,7 @@ class EngineWatcher(Watcher):
         log = Log(core.packs, self._at, raised=self._raised(), begin=self._ends, until=head)
         reached = log.follow(self._at, head)
         if reached < head:
-            raise EventsLostError(
-                f"events after commit {reached} are no longer kept; list the bucket to see what it holds now, then "
-                "watch it anew"
-            )
+            raise _lost(reached)
         self._log, self._read, self._at, self._ends = log, 0, head, log.ends
         return True
 
@@ -175,6 +178,12 @@ class EngineWatcher(Watcher):
         self._closed = True
         if core.state is not None:
             core.state.wake()
+
+
+def _lost(number):
+    return EventsLostError(
+        f"events after commit {number} are no longer kept; list the bucket to see what it holds now, then watch it anew"
+    )
 
 
 def watch(core, session, bucket, prefix, event_types, since):

@@ -21,9 +21,9 @@ from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
 from .chain cimport expiry_key, id_of, stamp_of
 from .codec cimport CHUNKS, INLINE, LIST, LIST_ID, MARKER, REFERENCE, Reference, load32, load64, reference_at
-from .commit cimport chunk_key
 from .index cimport Index, row
 from .info cimport EngineInfo, info_of
+from .places cimport Stored, chunk_key, stored
 from .core import head_of
 from .index import TABLES
 from .pages import check_pages
@@ -152,7 +152,6 @@ cdef class Examination:
         cdef Py_ssize_t i
         cdef const uint8_t *p
         cdef Reference reference
-        cdef const uint8_t[::1] chunk
         for place, body in self._rows(name):
             if self.txn.get(place.partition(b"\0")[0], None, self.index.buckets) is None:
                 self.problems.append(problem_of(place, "its bucket is missing"))
@@ -176,12 +175,8 @@ cdef class Examination:
                 if found is None:
                     self.problems.append(problem_of(place, f"chunk {i} of it is missing from the index"))
                     continue
-                chunk = found
-                if (
-                    load32(&chunk[0]) != reference.pack or load64(&chunk[8]) != reference.offset
-                    or load32(&chunk[4]) != reference.length
-                ):
-                    self.problems.append(problem_of(place, f"chunk {i} of it stands elsewhere than it says"))
+                if stored(found).length != reference.length:
+                    self.problems.append(problem_of(place, f"chunk {i} of it has another length than it says"))
 
     def _check_scheduled(self, bytes place, bytes body):
         """An object that expires stands in the table of what does."""
@@ -246,20 +241,19 @@ cdef class Examination:
 
     def _check_chunks(self):
         """Count the references to every chunk anew, as many chunks at a time as memory is given for."""
-        cdef const uint8_t[::1] body
+        cdef Stored chunk
         rounds = 1 + self.txn.stat(self.index.chunks)["entries"] // COUNTED
         for part in range(rounds):
             counts = self._counted(part, rounds)
             for key, held in self._rows("chunks"):
-                body = held
+                chunk = stored(held)
                 if load32(<const uint8_t *>PyBytes_AS_STRING(<bytes>key)) % rounds != part:
                     continue
-                pack, length, references = load32(&body[0]), load32(&body[4]), load64(&body[16])
-                self._live[pack] = self._live.get(pack, 0) + length
+                self._live[chunk.pack] = self._live.get(chunk.pack, 0) + chunk.length
                 counted = counts.get(key, 0)
-                if counted != references:
+                if counted != chunk.references:
                     self.problems.append(
-                        Problem(f"chunk {key.hex()} has {references} references and {counted} are there")
+                        Problem(f"chunk {key.hex()} has {chunk.references} references and {counted} are there")
                     )
 
     def _counted(self, part, rounds):

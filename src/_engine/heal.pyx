@@ -18,10 +18,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from trove.errors import StorageIOError
 
-from .codec cimport CHUNK_ID, EXTENT, RECORD_HEADER, VOID, load32, load64
+from .codec cimport CHUNK_ID, EXTENT, RECORD_HEADER, VOID
 from .core cimport Core
-from .index cimport row
 from .pack cimport Pack, aligned
+from .places cimport key_at
 from .scan cimport Scan
 from .index import index_error
 
@@ -82,21 +82,9 @@ cdef int _copy(Core core, Scan scan, Pack pack, int fd, uint64_t end) except -1:
 
 cdef bint _referred_to(Core core, bytes digest, uint32_t number, uint64_t offset) except -1:
     """Whether a committed object has the chunk of that id in that place."""
-    cdef const uint8_t[::1] body
     txn = core.index.begin()
     try:
-        # Other content with the same id stands beside it, told apart by a salt at the end of the key.
-        with txn.cursor(core.index.chunks) as walk:
-            more = walk.set_range(digest)
-            while more:
-                key = bytes(walk.key())
-                if key[:CHUNK_ID] != digest:
-                    break
-                body = row(txn, core.index.chunks, key, "chunks")
-                if load32(&body[0]) == number and load64(&body[8]) == offset:
-                    return True
-                more = walk.next()
-        return False
+        return key_at(core.index, txn, digest, number, offset) is not None
     except lmdb.Error as error:
         raise index_error(error, f"reading the index in {core.index.folder}") from error
     finally:

@@ -25,6 +25,7 @@ cdef class Index:
     cdef bint _lock                   # whether LMDB's lock file is used
     cdef State _state
     cdef const volatile uint64_t *_sequence  # of the last commit, as writers say; NULL where there are none
+    cdef const volatile uint64_t *_dropped   # how many packs were removed, as they say; NULL likewise
     cdef Waking _waking
     cdef object _paused
     cdef object _gate

@@ -35,7 +35,7 @@ from libc.stdint cimport uint64_t
 from .codec cimport unsealed
 from .gate cimport Sized
 from .rest cimport Rest
-from .state cimport STATE_SEQUENCE, State
+from .state cimport STATE_DROPPED, STATE_SEQUENCE, State
 from .waking cimport Waking
 
 cdef extern from * nogil:
@@ -282,6 +282,7 @@ cdef class Index:
         """Notice from now on who commits while a read begins, and who waits for the write lock."""
         self._waking.count_in(state)
         self._state, self._sequence = state, state._words + (<int>STATE_SEQUENCE >> 3)
+        self._dropped = state._words + (<int>STATE_DROPPED >> 3)
         return 0
 
     cdef object _begin(self, bint buffers):

@@ -12,6 +12,7 @@ cdef class Pack:
     cdef object _map                  # a read-only mapping, made for the first view
     cdef bytearray _verified          # a bit for each 64 bytes: has the chunk that begins there been verified
     cdef int read_into(self, uint8_t *target, Py_ssize_t length, uint64_t offset) except -1
+    cdef bint is_dropped(self) except -1
     cdef bint is_verified(self, uint64_t offset) noexcept
     cdef int set_verified(self, uint64_t offset) except -1
 
@@ -23,6 +24,8 @@ cdef class Packs:
     cdef readonly bytes store_id
     cdef readonly bytes parameters    # packed, for the header of each pack
     cdef readonly uint64_t seed
+    cdef uint64_t dropped             # how many packs had been removed when those that are open were last looked through
+    cdef readonly set gone            # numbers of packs that were found missing: places in them are asked the index for
     cdef dict _open
     cdef object _lock
     cdef Pack open_pack(self, uint32_t number)
@@ -36,6 +39,7 @@ cdef class PackWriter:
     cdef readonly uint64_t tail       # where the next record goes
     cdef State _state
     cdef uint64_t _limit
+    cdef list _left                   # packs that are not appended to any more, and still locked
     cdef uint64_t _allocated          # up to here the pack's space was asked for, beyond its tail
     cdef object _lock
     cdef tuple append_commit(self, const uint8_t *record, Py_ssize_t length, uint64_t sequence, bint ahead)

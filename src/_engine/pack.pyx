@@ -37,10 +37,12 @@ from .codec cimport (
     store32,
     store64,
 )
+from .state cimport STATE_LEFT, State
 
 cdef extern from "<sys/stat.h>" nogil:
     cdef struct stat_t "stat":
         long long st_size
+        unsigned long st_nlink
     int fstat(int fd, stat_t *found)
 
 cdef extern from "<unistd.h>" nogil:
@@ -52,6 +54,12 @@ PACK_LIMIT = 256 << 20
 AHEAD = 1 << 20  # bytes that a pack is made longer by, beforehand, when each of its records is flushed
 OPEN_PACKS = 64
 _NAME = re.compile(r"[0-9]{10}\.pack")
+
+
+class MissingPackError(CorruptStoreError):
+    """A pack is not there: it was lost, or compacted away, and the index knows better where its chunks are."""
+
+    number: int
 
 
 cdef enum:
@@ -139,6 +147,13 @@ cdef class Pack:
                 raise StorageIOError.of(error, f"mapping {self.path}") from error
         return memoryview(self._map)[offset:end]
 
+    cdef bint is_dropped(self) except -1:
+        """Whether its file was compacted away. Its bytes can be read until it is let go of."""
+        cdef stat_t found
+        if fstat(self.fd, &found):
+            raise os_error(f"looking at {self.path}")
+        return found.st_nlink == 0
+
     cdef bint is_verified(self, uint64_t offset) noexcept:
         cdef uint64_t bit = offset >> VERIFIED_SHIFT
         cdef Py_ssize_t byte = bit >> 3
@@ -159,6 +174,7 @@ cdef class Packs:
         self.store_id = store_id
         self.parameters = parameters
         self.seed = xxh3_64_intdigest(store_id)
+        self.gone = set()
         self._open = {}
         self._lock = threading.Lock()
 
@@ -176,7 +192,7 @@ cdef class Packs:
         return sorted(int(name[:10]) for name in names if _NAME.fullmatch(name))
 
     cdef Pack open_pack(self, uint32_t number):
-        """The pack of that number, opened for reading. Raises CorruptStoreError when it is missing."""
+        """The pack of that number, opened for reading. Raises MissingPackError when it is not there."""
         cdef Pack pack = self._open.get(number)
         if pack is not None:
             return pack
@@ -192,14 +208,26 @@ cdef class Packs:
     def open(self, number):
         return self.open_pack(number)
 
+    def look_elsewhere(self, missing, tried):
+        """See to it that the index is asked where the chunks of a missing pack are; ``tried`` and its number.
+
+        Raises ``missing`` where that was tried: then nobody moved them.
+        """
+        if missing.number in tried:
+            raise missing
+        self.gone = self.gone | {missing.number}  # another set: somebody may be going through the old one
+        return (*tried, missing.number)
+
     def _opened(self, uint32_t number):
         path = self.path(number)
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError as error:
-            raise CorruptStoreError(
+            missing = MissingPackError(
                 f"{path} is missing and the store refers to it; put the file back, or run `trove repair`"
-            ) from error
+            )
+            missing.number = number
+            raise missing from error
         except OSError as error:
             raise StorageIOError.of(error, f"opening {path}") from error
         return Pack(number, path, fd)
@@ -222,9 +250,32 @@ cdef class Packs:
         except OSError as error:
             raise StorageIOError.of(error, f"flushing {path}") from error
 
-    def forget(self, number):
+    def drop(self, number):
+        """Remove a pack that nothing refers to any more."""
+        path = self.path(number)
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise StorageIOError.of(error, f"removing {path}") from error
         with self._lock:
             self._open.pop(number, None)
+
+    def forget_dropped(self, count):
+        """Let go of packs that were compacted away, of which there were ``count`` so far.
+
+        They take space for as long as somebody has them open.
+        """
+        with self._lock:
+            self.dropped = count
+            for number, pack in list(self._open.items()):
+                if (<Pack>pack).is_dropped():
+                    del self._open[number]
+
+    def let_go(self):
+        """Have none open. Not with the lock, which a thread of the parent process may have held."""
+        self._open = {}
 
     def create(self):
         """A new pack, locked as this process's own, its name durable."""
@@ -297,7 +348,10 @@ cdef int write_header(uint8_t *header, uint8_t kind, uint64_t length, uint64_t s
 
 cdef inline bint has_room(PackWriter writer, uint64_t more) noexcept:
     """Whether ``more`` bytes can go to the present pack; any number can to an empty one."""
-    return writer.pack is not None and (writer.tail + more <= writer._limit or writer.tail <= PACK_HEADER)
+    return (
+        writer.pack is not None and writer.pack.number > writer._state.get(STATE_LEFT)
+        and (writer.tail + more <= writer._limit or writer.tail <= PACK_HEADER)
+    )
 
 
 cdef class PackWriter:
@@ -305,6 +359,7 @@ cdef class PackWriter:
         self.packs = packs
         self._state = state
         self._limit = limit
+        self._left = []
         self._lock = threading.Lock()
 
     def adopt(self, number, tail):
@@ -329,7 +384,30 @@ cdef class PackWriter:
     def retire(self):
         """Append no more to the present pack; the next append makes a new one."""
         with self._lock:
-            self.pack, self._allocated = None, 0
+            self._leave()
+
+    def _leave(self):
+        if self.pack is not None:
+            self._left.append(self.pack)
+        self.pack, self._allocated = None, 0
+
+    def let_go(self):
+        """In a forked child: have none open. The locks are the parent's, and stay."""
+        self.pack, self._left = None, []
+
+    def leave(self):
+        """Append no more to the present pack, and let others have it. Called inside the write transaction."""
+        with self._lock:
+            self.trim()
+            self._leave()
+            self._unlock_left()
+
+    def _unlock_left(self):
+        # While a commit of this process is in flight, the lock of its pack says that its writer lives.
+        cdef Pack pack
+        while self._left:
+            pack = self._left.pop()
+            fcntl.flock(pack.fd, fcntl.LOCK_UN)
 
     def take_back(self, Pack pack, uint64_t offset, uint64_t length):
         """Make the commit at ``offset`` void: one that failed must not come back in a rebuild."""
@@ -361,7 +439,9 @@ cdef class PackWriter:
 
     def _begin_pack(self):
         self.trim()
-        self.pack = self.packs.create()
+        fresh = self.packs.create()
+        self._leave()
+        self.pack = fresh
         self.tail = PACK_HEADER
 
     def _allocate(self, uint64_t end):
@@ -380,6 +460,7 @@ cdef class PackWriter:
         cdef uint64_t offset
         with self._lock:
             self._require_open()
+            self._unlock_left()
             if not has_room(self, length):
                 self._begin_pack()
             offset = self.tail

@@ -18,9 +18,7 @@ from trove.driver.reader import ObjectReader
 from trove.errors import ChecksumMismatchError, CorruptStoreError, StorageIOError, TroveError, shown
 
 from .codec cimport CHUNK_ID, INLINE, REFERENCE, SEAL, Reference, load32, load64, reference_at
-from .commit cimport chunk_key
 from .core cimport Core
-from .index cimport row
 from .info cimport EngineInfo
 from .pack cimport Pack
 

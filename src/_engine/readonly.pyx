@@ -27,7 +27,7 @@ from trove.errors import CorruptStoreError, DriverClosedError, InvalidArgumentEr
 from .index cimport Index
 from .pack cimport Packs
 from .scan cimport Log
-from .state cimport STATE_OPENINGS, STATE_SEQUENCE, STATE_SIZE
+from .state cimport STATE_DROPPED, STATE_OPENINGS, STATE_SEQUENCE, STATE_SIZE
 from . import recovery, snapshots
 from .core import head_of
 from .gate import Gate, in_use
@@ -305,6 +305,7 @@ cdef class ReadonlyIndex(Index):
         if self._page is not None:
             self._bytes = self._page
             self._words = <const volatile uint64_t *>&self._bytes[0]
+            self._dropped = self._words + (<int>STATE_DROPPED >> 3)
 
     # Closing.
 
@@ -327,6 +328,7 @@ cdef class ReadonlyIndex(Index):
 
     def _let_go(self):
         self._let_go_of_private()
+        self._dropped = NULL
         self._words = NULL
         self._sequence = NULL
         self._bytes = self._page = None

@@ -57,7 +57,7 @@ from .reports import Lost, Quarantined, RepairReport
 from .scan import records
 from .state import UNKNOWN_BOOT, is_state, this_boot
 from .same_log import is_of
-from .verify import Chunks, Meter, objects_with, pack_file
+from .verify import Chunks, Meter, cut_of_snapshots, objects_with, pack_file
 from .voids import each_hole, holes_in_use, to_void
 
 BLOCK = 1 << 20  # bytes that are written again at a time
@@ -286,8 +286,9 @@ class Repair:
         log = Log(packs, 0, meter.move, True, state.raised)
         for number, error in log.unreadable:
             self._done.append(f"left out {pack_file(number)}: {error}")
+        base = self._lay_base(log, scratch)
         index = Index(os.path.join(scratch, "index"), bulk=BULK_BYTES)
-        reached = replayed(index, log, 0)
+        reached = replayed(index, log, base)
         better, saved = self._best(log, reached, trusted, scratch)
         last = max(log.highest, saved, acknowledged, state.raised[1], state.get(STATE_BURNED) if trusted else 0)
         broken = log.highest > reached or saved > reached or acknowledged > reached
@@ -330,6 +331,19 @@ class Repair:
             if failed:
                 self._done.append(f"wrote {pack_file(number)} again, which could not be flushed")
         state.forget()
+
+    def _lay_base(self, Log log, scratch):
+        """Where the log has no beginning any more, put what an index is made from in its place; the commit that it is at."""
+        cut = cut_of_snapshots(self._path, scratch)
+        base = snapshots.restore(self._path, os.path.join(scratch, "index"), least=cut, oldest=True) if cut else 0
+        if base:
+            index = opened_copy(os.path.join(scratch, "index"))
+            own = is_of(index, log, base)
+            index.close()
+            if not own:
+                shutil.rmtree(os.path.join(scratch, "index"))
+                base = 0
+        return base
 
     def _best(self, Log log, reached, trusted, scratch):
         """Where the log breaks: the index that goes furthest beyond it, and how far; else ``None, reached``."""

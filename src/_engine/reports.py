@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Lost", "Problem", "Progress", "Quarantined", "RepairReport", "Snapshot", "Stats", "VerifyReport"]
+__all__ = [
+    "CompactReport",
+    "Lost",
+    "Problem",
+    "Progress",
+    "Quarantined",
+    "RepairReport",
+    "Snapshot",
+    "Stats",
+    "VerifyReport",
+]
 
 Progress = Callable[[int, int], None]
 """Called as ``progress(done, total)``, in bytes of work; the last call has ``done == total``."""
@@ -88,6 +98,15 @@ class Snapshot:
     sequence: int
     size: int
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompactReport:
+    """What ``compact`` did: bytes that it copied, bytes of files that it gave back, packs that it removed."""
+
+    moved_bytes: int
+    freed_bytes: int
+    packs: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from .codec cimport (
 )
 from .pack cimport Pack, Packs, aligned
 from .foreign import check_own
+from .pack import MissingPackError
 
 cdef extern from "<string.h>" nogil:
     void *memmem(const void *haystack, size_t haystack_length, const void *needle, size_t needle_length)
@@ -221,6 +222,8 @@ cdef class Log:
         for number in packs.numbers():
             try:
                 self._read(number, base, until, progress, lenient)
+            except MissingPackError:
+                pass  # compacted away meanwhile
             except (CorruptStoreError, StorageIOError) as error:
                 if not lenient:
                     raise
@@ -286,6 +289,10 @@ cdef class Log:
     def chained_payload(self, i):
         """(sequence, payload) of the commit number ``i`` of the chain."""
         return self.entries[self.chain[i]].sequence, self.payload(self.chain[i])
+
+    def before_chained(self, i):
+        """The number of the commit before the one number ``i`` of the chain."""
+        return self.entries[self.chain[i]].predecessor
 
     cdef uint64_t follow(self, uint64_t base, uint64_t until) except? 0:
         """Follow the commits from the one numbered ``base`` on, not beyond ``until``; where the chain ends.

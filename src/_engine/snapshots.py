@@ -7,24 +7,24 @@ file makes commits necessary that are gone.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import xxhash
 
 from trove.errors import StorageIOError, TroveError
 
+from .folder_lock import folder_lock
 from .index import is_older
 from .reports import Snapshot
 from .store import private
 
 KEPT = 2
+LAST = (1 << 64) - 1  # no commit has a higher number
 _NAME = re.compile(r"[0-9]{20}\.mdb")
 _BLOCK = 1 << 20
 _SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # of something that this process or the system lacks
@@ -59,12 +59,14 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-def restore(store: str, index: str) -> int:
-    """Put the newest whole snapshot where an index is to be; its sequence, 0 when there is none.
+def restore(store: str, index: str, *, least: int = 0, most: int = LAST, oldest: bool = False) -> int:
+    """Put the newest whole snapshot, or the ``oldest``, where an index is to be; its sequence, 0 for none.
 
-    One that an older version made is none: it lacks what this one keeps in tables of their own.
+    Only those from commit ``least`` up to ``most`` count. One that an older version made is none: it lacks
+    what this one keeps in tables of their own.
     """
-    for path in found(store):
+    paths = [path for path in found(store) if least <= int(path.stem) <= most]
+    for path in reversed(paths) if oldest else paths:
         if whole(path):
             os.makedirs(index, 0o700, exist_ok=True)
             with open(path, "rb") as kept, open(Path(index, "data.mdb"), "wb", opener=private) as copy:
@@ -73,6 +75,11 @@ def restore(store: str, index: str) -> int:
                 return int(path.stem)
             os.unlink(Path(index, "data.mdb"))
     return 0
+
+
+def since(store: str, sequence: int) -> list[Path]:
+    """Those of that commit or a later one."""
+    return [path for path in found(store) if int(path.stem) >= sequence]
 
 
 def newest(store: str) -> int:
@@ -91,7 +98,7 @@ def take(
     folder = os.path.join(store, "snapshots")
     temporary = Path(folder, "new")
     try:
-        with _alone(folder, wait) as alone:
+        with folder_lock(folder, wait=wait) as alone:
             if not alone:
                 return None
             shutil.rmtree(temporary, ignore_errors=True)
@@ -107,25 +114,6 @@ def take(
         if isinstance(error, TroveError):
             raise
         raise StorageIOError.of(error, f"taking a snapshot in {folder}") from error
-
-
-@contextlib.contextmanager
-def _alone(folder: str, wait: bool) -> Iterator[bool]:
-    """Whether nobody else takes a snapshot until the end of the block."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            # Unlocked by hand: a child forked meanwhile may hold a copy of the descriptor.
-            fcntl.flock(fd, fcntl.LOCK_UN)
-    finally:
-        os.close(fd)
 
 
 def _keep(store: str, sequence: int, temporary: Path) -> Path:

@@ -22,6 +22,8 @@ cdef enum StateField:
     STATE_SLOT_COUNT = 119
     STATE_WAITING = 3936   # u64: how many processes wait for the index's write lock, or died while they did: see `waking`
     STATE_AWAITED = 3944   # u64: how many wait for the next commit, to tell of it; or died while they did
+    STATE_LEFT = 3952      # u64: packs up to that number take no more records: they are to be compacted
+    STATE_DROPPED = 3960   # u64: how often packs were removed, for those who have them open
     STATE_DURABLE = 3968   # u64 number, XXH3-64 of it: every commit up to that one was on disk
     STATE_INDEX_TIME = 3984  # u64: when clean, the last change of the index's file, in nanoseconds
     STATE_CHECK = 3992     # u64: when clean, XXH3-64 of all before it but `clean` and `openings`

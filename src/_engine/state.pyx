@@ -258,6 +258,7 @@ cdef class State:
         self.set(STATE_CLEAN, 0)
         self.set(STATE_WAITING, 0)
         self.set(STATE_AWAITED, 0)
+        self.set(STATE_LEFT, 0)
         self.set(STATE_INDEX_TIME, index_time)
         if clean:
             self.note_durable(self.get(STATE_SEQUENCE))

@@ -12,7 +12,7 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from trove.errors import CorruptStoreError
 
-from .codec cimport ADD_LIST, CHUNK_ID, CHUNKS, PUT_OBJECT, PUT_ROW, PUT_VERSION, REFERENCE, Reference, reference_at
+from .codec cimport ADD_LIST, CHUNK_ID, CHUNKS, MOVE_CHUNKS, PUT_OBJECT, PUT_ROW, PUT_VERSION, REFERENCE, Reference, reference_at
 from .commit cimport operations_of
 from .info cimport info_of
 from .scan cimport Log
@@ -33,9 +33,11 @@ def drop_torn(Log log, uint64_t durable):
 
 
 cdef bint _torn(Log log, bytes payload, object name, set there) except -1:
-    for operation, _, body in operations_of(payload):
+    for operation, named, body in operations_of(payload):
         if operation == ADD_LIST:
             references = body
+        elif operation == MOVE_CHUNKS:
+            references = named
         elif operation in (PUT_OBJECT, PUT_VERSION, PUT_ROW) and body[0] == CHUNKS:
             references = info_of("", body, 0).references()
         else:

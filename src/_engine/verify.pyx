@@ -7,6 +7,7 @@ chunk's bytes are held against its id.
 """
 
 import os
+import shutil
 import tempfile
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -16,14 +17,16 @@ from libc.string cimport memcpy
 
 from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
-from .codec cimport CHUNK_ID, PACK_HEADER, REFERENCE, load32, load64, reference_at
-from .commit cimport chunk_key
+from .codec cimport CHUNK_ID, PACK_HEADER, REFERENCE, reference_at
 from .core cimport Core
 from .index cimport Index, row
 from .pack cimport Pack, Packs
+from .places cimport Stored, all_placed, chunk_key, find_chunk
 from .scan cimport Log
 from . import snapshots, store
+from .commit import cut_in
 from .examine import HOLDING, examined_copy, head, list_of, opened_copy, problem_of, references_of
+from .folder_lock import folder_lock
 from .index import TABLES
 from .naming import namer
 from .pack import is_unmade, pack_header
@@ -124,16 +127,16 @@ cdef class Chunks:
     def _collect(self, packs):
         cdef Place *grown
         cdef Place *place
-        cdef const uint8_t[::1] body
+        cdef Stored chunk
         self._count = 0
         with self._txn.cursor(self.index.chunks) as walk:
             for key, _ in walk:
                 key = bytes(key)
                 try:
-                    body = row(self._txn, self.index.chunks, key, "chunks")
+                    find_chunk(self.index, self._txn, key, &chunk)
                 except CorruptStoreError:
                     continue  # told by the examination
-                if len(key) != CHUNK_ID + 1 or load32(&body[0]) not in packs:
+                if len(key) != CHUNK_ID + 1 or chunk.pack not in packs:
                     continue
                 if self._count == self._room:
                     self._room = max(1024, self._room * 2)
@@ -142,7 +145,7 @@ cdef class Chunks:
                         raise MemoryError
                     self._places = grown
                 place = &self._places[self._count]
-                place.pack, place.length, place.offset = load32(&body[0]), load32(&body[4]), load64(&body[8])
+                place.pack, place.length, place.offset = chunk.pack, chunk.length, chunk.offset
                 memcpy(place.key, PyBytes_AS_STRING(<bytes>key), CHUNK_ID + 1)
                 self._count += 1
         qsort(self._places, self._count, sizeof(Place), by_place)
@@ -193,7 +196,7 @@ def objects_with(Index index, damaged):
                     try:
                         body = row(txn, table, place, name)
                         held = list_of(bytes(body))
-                        references = references_of(index, txn, place, body)
+                        references = all_placed(index, txn, references_of(index, txn, place, body))
                     except (CorruptStoreError, LookupError):
                         continue
                     hit = lists.get(held) if held is not None else None
@@ -244,6 +247,28 @@ def differences(Index one, Index other):
     finally:
         one.end(first)
         other.end(second)
+
+
+def cut_of(index):
+    """The commit up to which the log of an index may lack some; 0 where it has all."""
+    txn = (<Index>index).begin()
+    try:
+        return cut_in(index, txn)
+    finally:
+        (<Index>index).end(txn)
+
+
+def cut_of_snapshots(path, scratch):
+    """The same by the newest whole snapshot of the store at ``path``; 0 where there is none."""
+    folder = os.path.join(scratch, "newest")
+    if not snapshots.restore(path, folder):
+        return 0
+    index = opened_copy(folder)
+    try:
+        return cut_of(index)
+    finally:
+        index.close()
+        shutil.rmtree(folder)
 
 
 def pack_file(number):
@@ -333,9 +358,19 @@ class Verification:
         """An index made from the log, compared with the copy."""
         for number, error in log.unreadable:
             self._problem(str(error), file=pack_file(number))
-        rebuilt = Index(os.path.join(self._scratch, "rebuilt"), bulk=BULK_BYTES)
+        folder = os.path.join(self._scratch, "rebuilt")
+        cut = cut_of_snapshots(self._core.path, self._scratch) if copy is None else cut_of(copy)
+        # The oldest that will do: what the log has from there on is looked at.
+        base = snapshots.restore(self._core.path, folder, least=cut, most=LAST if at is None else at, oldest=True) if cut else 0
+        rebuilt = Index(folder, bulk=BULK_BYTES)
+        if cut > base:
+            self._problem(
+                f"the log begins after commit {cut}, and no snapshot is whole that a new index could be made from; "
+                "take one"
+            )
+            return rebuilt
         try:
-            reached = replay_chain(rebuilt, log, 0, LAST if at is None else at)
+            reached = replay_chain(rebuilt, log, base, LAST if at is None else at)
         except CorruptStoreError as error:
             self._problem(f"the log can't be applied: {error}")
             return rebuilt
@@ -350,7 +385,7 @@ class Verification:
                 self.problems.append(
                     problem_of(key, what) if name in HOLDING else Problem(f"row {key.hex()}: {what}")
                 )
-        end = log.follow(0, LAST)
+        end = log.follow(base, LAST)
         if end >= reached and log.damaged_after(end) and self._breaks(end):
             self._problem(f"the log breaks after commit {end}, and later ones were on disk: a record is damaged or missing")
         return rebuilt
@@ -392,7 +427,11 @@ class Verification:
 def verify(Core core, progress=None):
     """Whether the store is whole: see the driver's ``verify``."""
     try:
-        with tempfile.TemporaryDirectory(prefix="trove-verify-") as scratch:
+        # No pack is compacted away meanwhile.
+        with (
+            tempfile.TemporaryDirectory(prefix="trove-verify-") as scratch,
+            folder_lock(core.packs.folder, shared=True),
+        ):
             return Verification(core, scratch, progress).run()
     except OSError as error:
         if isinstance(error, TroveError):

@@ -1,10 +1,9 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
 """Voids: which parts of damaged packs are what somebody left, and can be written over."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
-
-from .codec cimport RECORD_HEADER, SEAL, load32, load64
+from .codec cimport RECORD_HEADER, SEAL
 from .index cimport Index
+from .places cimport Stored, stored
 from .scan cimport Log
 
 
@@ -31,24 +30,21 @@ def each_hole(Log log):
 
 cdef tuple holes_and_chunks(Log log, Index index):
     """The holes that chunks begin in, and those whose first bytes are of a chunk."""
-    cdef const uint8_t[::1] row
-    cdef uint64_t offset, end
+    cdef Stored chunk
     used, begun = set(), set()
     if not log.holes:
         return used, begun
     txn = index.begin()
     try:
         for _, value in txn.cursor(index.chunks):
-            row = value
-            if row.shape[0] < SEAL + 24:
+            if len(value) < SEAL + 24:
                 continue  # told by the examination
-            pack, offset = load32(&row[SEAL]), load64(&row[SEAL + 8])
-            end = offset + load32(&row[SEAL + 4])
-            for hole in log.holes.get(pack, ()):
-                if hole[0] <= offset < hole[1]:
-                    used.add((pack, *hole))
-                if offset < hole[0] + RECORD_HEADER and hole[0] < end:
-                    begun.add((pack, *hole))
+            chunk = stored(value[SEAL:])
+            for hole in log.holes.get(chunk.pack, ()):
+                if hole[0] <= chunk.offset < hole[1]:
+                    used.add((chunk.pack, *hole))
+                if chunk.offset < hole[0] + RECORD_HEADER and hole[0] < chunk.offset + chunk.length:
+                    begun.add((chunk.pack, *hole))
     finally:
         index.end(txn)
     return used, begun

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 import trove
+from trove._engine import compact
 from trove.driver import Driver
 from trove.drivers.engine import EngineDriver
 from trove.errors import (
@@ -249,6 +250,14 @@ class Rows(RuleBasedStateMachine):
     @rule()
     def snapshot(self) -> None:
         self.driver.snapshot()
+
+    @rule(kept=st.sampled_from([0, 1000]))
+    def compact(self, kept: int) -> None:
+        """However little there is to gain; with the newest commits kept, or none."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (("ACTIVE_DEAD", 0), ("KEPT_LEAST", kept), ("KEPT_MOST", kept)):
+                patch.setattr(compact, name, value)
+            self.driver.compact()
 
     @precondition(lambda self: self.other is None)
     @rule()

@@ -220,7 +220,7 @@ def test_every_verb_has_a_help(run: Any) -> None:
     names = [each.split()[0] for each in verbs if each.strip()]
     assert set(names) == {
         *("put", "get", "cat", "ls", "stat", "rm", "cp", "mb", "rb", "buckets", "versions"),
-        *("verify", "repair", "snapshot", "stats"),
+        *("verify", "repair", "compact", "snapshot", "stats"),
         *("conformance", "drivers", "demo"),
     }
     for name in names:

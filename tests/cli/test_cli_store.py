@@ -1,4 +1,4 @@
-"""`trove verify`, `repair`, `snapshot` and `stats`."""
+"""`trove verify`, `repair`, `compact`, `snapshot` and `stats`."""
 
 from __future__ import annotations
 
@@ -59,6 +59,21 @@ def test_repair_of_a_store_that_does_not_open(run, engine: str, tmp_path: Path) 
     assert "large" in run("ls", f"{engine}#b").stdout
 
 
+def test_compact_gives_back_what_was_deleted(run, engine: str) -> None:  # type: ignore[no-untyped-def]
+    assert run("compact", engine).stdout == "there is nothing to gain\n"
+    with trove.open(engine) as driver:
+        driver.create_bucket("large")
+        for number in range(4):
+            driver.put("large", "key", random.Random(number).randbytes(2 << 20))
+    said = run("compact", engine).stdout
+    assert said.endswith(" came back, 1 pack removed\n")
+    assert json.loads(run("compact", "--json", engine).stdout) == {
+        "moved_bytes": 0,
+        "freed_bytes": 0,
+        "packs": 0,
+    }
+
+
 def test_snapshot_and_stats(run, engine: str) -> None:  # type: ignore[no-untyped-def]
     taken = json.loads(run("snapshot", "--json", engine).stdout)
     assert os.path.getsize(taken["path"]) == taken["size"]
@@ -68,7 +83,7 @@ def test_snapshot_and_stats(run, engine: str) -> None:  # type: ignore[no-untype
     assert "objects" in run("stats", engine).stdout
 
 
-@pytest.mark.parametrize("verb", ["verify", "repair", "snapshot", "stats"])
+@pytest.mark.parametrize("verb", ["verify", "repair", "compact", "snapshot", "stats"])
 def test_a_driver_without_housekeeping_says_so(run, only_line, verb: str) -> None:  # type: ignore[no-untyped-def]
     assert f"has no {verb}" in only_line(run(verb, "mem://", code=2).stderr)
 
@@ -96,7 +111,7 @@ NO_STORES = {
 }
 
 
-@pytest.mark.parametrize("verb", ["verify", "repair", "snapshot", "stats"])
+@pytest.mark.parametrize("verb", ["verify", "repair", "compact", "snapshot", "stats"])
 @pytest.mark.parametrize("dsn", NO_STORES)
 def test_what_is_no_store_is_said_and_left_as_it_is(  # type: ignore[no-untyped-def]
     run, only_line, verb: str, dsn: str, tmp_path: Path
@@ -112,7 +127,7 @@ def test_what_is_no_store_is_said_and_left_as_it_is(  # type: ignore[no-untyped-
     assert to_do in said
 
 
-@pytest.mark.parametrize("verb", ["verify", "snapshot", "stats"])
+@pytest.mark.parametrize("verb", ["verify", "compact", "snapshot", "stats"])
 def test_a_store_that_lost_its_store_file_is_damaged_and_sent_to_repair(  # type: ignore[no-untyped-def]
     run, only_line, engine: str, verb: str, tmp_path: Path
 ) -> None:

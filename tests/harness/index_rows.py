@@ -111,7 +111,7 @@ def check_counts(rows: Rows) -> None:
     """Recount every reference from objects and lists, and the live bytes of packs from the chunks."""
     uses: Counter[bytes] = Counter()
     chunks: Counter[bytes] = Counter()
-    where = {}
+    lengths = {}
     for place, row in (item for table in HOLDING for item in rows[table].items()):
         if row[0] == MARKER:
             continue
@@ -130,35 +130,43 @@ def check_counts(rows: Rows) -> None:
             count, at = varint(row, at)
             held = references(row[at : at + count * REFERENCE.size])
             assert len(held) == count, place
-            for key, length, pack, offset in held:
+            for key, length, _, _ in held:
                 chunks[key] += 1
-                where[key] = (pack, length, offset)
+                lengths[key] = length
         assert sum(length for _, length, _, _ in held) == size, place
     for list_id, raw in rows["lists"].items():
-        for key, length, pack, offset in references(raw):
+        for key, length, _, _ in references(raw):
             chunks[key] += 1
-            where[key] = (pack, length, offset)
+            lengths[key] = length
         assert list_id in uses, "a list that no object uses"
     assert {key: int.from_bytes(count, "little") for key, count in rows["list_uses"].items()} == dict(uses)
     counted = {key: CHUNK.unpack(body)[3] for key, body in rows["chunks"].items()}
     assert counted == dict(chunks)
     live: Counter[bytes] = Counter()
     for key, body in rows["chunks"].items():
-        pack, length, offset, _ = CHUNK.unpack(body)
-        assert where[key] == (pack, length, offset)
+        pack, length, _, _ = CHUNK.unpack(body)  # it may have been moved from where it is said to stand
+        assert lengths[key] == length
         live[pack.to_bytes(4, "big")] += length
     for number, body in rows["packs"].items():
         assert int.from_bytes(body[:8], "little") == live[number], f"live bytes of pack {number.hex()}"
     assert set(live) <= set(rows["packs"])
 
 
-def rebuilt_rows(store: Path | str, scratch: Path) -> Rows:
-    """The rows that the log alone gives: of a copy of the store that has its STORE file and its packs."""
+def rebuilt_rows(store: Path | str, scratch: Path, cut: int = 0) -> Rows:
+    """The rows that the log alone gives: of a copy of the store that has its STORE file and its packs.
+
+    Where it was ``cut``, by a number that is not 0, they begin with the oldest snapshot from that one on.
+    """
     copy = scratch / "log-copy"
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
     shutil.copyfile(Path(store, "STORE"), copy / "STORE")
     shutil.copytree(Path(store, "packs"), copy / "packs")
+    if cut:
+        (copy / "snapshots").mkdir()
+        kept = min(path for path in Path(store, "snapshots").glob("*.mdb") if int(path.stem) >= cut)
+        for path in (kept, kept.with_suffix(".xxh3")):
+            shutil.copyfile(path, copy / "snapshots" / path.name)
     with contextlib.closing(trove.open(f"trove://{copy}")):
         pass
     rows = rows_of(copy, scratch)
@@ -170,7 +178,7 @@ def check_store(store: Path | str, scratch: Path) -> Rows:
     """The index of a closed store is right in itself, and is what its log gives."""
     rows = rows_of(store, scratch)
     check_counts(rows)
-    again = rebuilt_rows(store, scratch)
+    again = rebuilt_rows(store, scratch, int.from_bytes(rows["meta"].get(b"cut", b"")[:8], "little"))
     for table in TABLES:
         assert again[table].keys() == rows[table].keys(), f"rebuilt, {table} has other keys"
         assert again[table] == rows[table], f"rebuilt, {table} has other rows"

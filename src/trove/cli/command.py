@@ -20,7 +20,7 @@ from .listing import ls, versions
 from .location import ENVIRONMENT, Stores
 from .objects import cat, get, put, rm, stat
 from .secrets import keep_secrets
-from .store import repair, snapshot, stats, verify
+from .store import compact, repair, snapshot, stats, verify
 
 _HELP = f"""Store, read, list and copy objects in any store that Trove has a driver for.
 
@@ -91,7 +91,7 @@ def trove(ctx: click.Context) -> None:
 
 for _verb in (
     *(put, get, cat, ls, stat, rm, cp, mb, rb, buckets, versions),
-    *(verify, repair, snapshot, stats),
+    *(verify, repair, compact, snapshot, stats),
     *(conformance, drivers, demo),
 ):
     trove.add_command(_verb)

@@ -1,4 +1,4 @@
-"""`verify`, `repair`, `snapshot` and `stats`: the housekeeping of stores whose driver has one."""
+"""`verify`, `repair`, `compact`, `snapshot` and `stats`: the housekeeping of stores whose driver has one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trove._engine.reports import RepairReport, Snapshot, Stats, VerifyReport
+    from trove._engine.reports import CompactReport, RepairReport, Snapshot, Stats, VerifyReport
 
     from ..driver import Driver
 
@@ -29,6 +29,7 @@ class Kept(Protocol):
 
     def stats(self) -> Stats: ...
     def snapshot(self) -> Snapshot: ...
+    def compact(self, *, progress: Callable[[int, int], None] | None = None) -> CompactReport: ...
     def verify(self, *, progress: Callable[[int, int], None] | None = None) -> VerifyReport: ...
     def repair(
         self, dsn: str | None = None, *, progress: Callable[[int, int], None] | None = None
@@ -133,6 +134,27 @@ def repair(location: Location, as_json: bool) -> int:
             output.line(output.name(f"lost: {name}{lost.why}"))
         output.line("nothing was lost" if not report.lost else "the rest of the store is usable again")
     return Exit.OK if report.ok else Exit.STORAGE
+
+
+@click.command()
+@_store_verb
+@pass_stores
+def compact(stores: Stores, location: Location, as_json: bool) -> None:
+    """Give back the space of what was deleted and overwritten.
+
+    Others may use the store meanwhile, and it can be stopped at any time. It needs room for what it copies.
+    Without a DSN, TROVE_DSN names the store.
+    """
+    driver = _opened(stores.writer, location, "compact")
+    with _shown("compact") as progress:
+        report = driver.compact(progress=progress)
+    if as_json:
+        output.json_line(asdict(report))
+    elif not report.packs:
+        output.line("there is nothing to gain")
+    else:
+        freed = output.size(report.freed_bytes - report.moved_bytes)
+        output.line(f"{freed} came back, {output.counted(report.packs, 'pack')} removed")
 
 
 @click.command()

@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Unpack
 
 from trove._engine import lifecycle, multipart, versions
 from trove._engine.batch import Batch
+from trove._engine.compact import compact
 from trove._engine.engine import Engine
 from trove._engine.events import watch
 from trove._engine.many import pairs
 from trove._engine.repair import repair
-from trove._engine.reports import Progress, RepairReport, Snapshot, Stats, VerifyReport
+from trove._engine.reports import CompactReport, Progress, RepairReport, Snapshot, Stats, VerifyReport
 from trove._engine.settings import folder_and_settings, parameters_maker
 from trove._engine.stats import stats
 from trove._engine.store import existing
@@ -189,6 +190,16 @@ class EngineDriver(
                 "the store was opened with mode=r, which writes nothing; open it with mode=rw for a snapshot"
             )
         return core.snapshot()
+
+    def compact(self, *, progress: Progress | None = None) -> CompactReport:
+        """Give back the space of what was deleted and overwritten, until nothing is left to gain.
+
+        What lives in packs with much that does not is copied to others, and they are removed. Readers and
+        writers go on, here and in other processes; it is done a few megabytes at a time, and can be stopped
+        anywhere. It needs room for what it copies and for two copies of the index. A pack that another
+        process appends to is left to a later run. ``progress(done, total)`` is called in bytes of work.
+        """
+        return compact(self.opened_to_write(), progress)
 
     def verify(self, *, progress: Progress | None = None) -> VerifyReport:
         """Whether the store is whole, down to the last byte that something refers to.

@@ -1,0 +1,33 @@
+from threading import Event
+from typing import Literal, overload
+
+from .core import Core
+from .reports import CompactReport, Progress
+
+SLICE: int
+DEAD_SHARE: int
+ACTIVE_DEAD: int
+ROUND: int
+LEAST_GAIN: int
+KEPT_SHARE: int
+KEPT_LEAST: int
+KEPT_MOST: int
+
+@overload
+def compact(
+    core: Core,
+    progress: Progress | None = None,
+    *,
+    wait: Literal[True] = True,
+    stopped: Event | None = None,
+    gentle: bool = False,
+) -> CompactReport: ...
+@overload
+def compact(
+    core: Core,
+    progress: Progress | None = None,
+    *,
+    wait: bool,
+    stopped: Event | None = None,
+    gentle: bool = False,
+) -> CompactReport | None: ...

@@ -1,0 +1,411 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""Compact: how the space of what is gone comes back.
+
+Packs that hold much that nobody refers to any more are given up: what lives in them is copied to this process's
+pack, a slice at a time, each by a commit that says where the chunks stand now; then the files are removed. Readers
+and writers go on. In the order that makes it safe:
+
+1. Nobody appends to a pack that is given up: its ``flock`` is held. Bytes that a put has in it and has not committed
+   yet are the put's to copy, see ``Content.settle``.
+2. Live chunks are copied, once they have proved to be what their ids say. One that is damaged stays, and so does
+   its pack.
+3. All is flushed, the newest commits are copied for watchers, and a commit says up to which number others may be
+   gone from now on. Two snapshots are there that have all of these, so an index can be made anew though one of
+   them be damaged.
+4. Under the write lock a pack that has nothing live is removed: a put that found a chunk in it has committed, and
+   keeps it, or sees that it is gone. Never the one with the highest number: no number is given twice.
+
+Who dies on the way leaves chunks copied that nobody needs yet, and packs that the next compaction removes.
+"""
+
+import fcntl
+import os
+import threading
+import time
+from contextlib import contextmanager, suppress
+
+import lmdb
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from trove.errors import CorruptStoreError, StorageIOError, TroveError
+
+from .codec cimport CHUNK_ID, COMMIT, EXTENT, LENGTH_MASK, RECORD_HEADER, load32, reference_at
+from .commit cimport Commit
+from .content cimport extent_head
+from .core cimport Change, Core
+from .index cimport row
+from .pack cimport Pack, aligned
+from .places cimport Stored, chunk_key, find_chunk, key_at, reference_to
+from .scan cimport Scan
+from .state cimport STATE_DROPPED, STATE_LEFT
+from . import snapshots
+from .folder_lock import folder_lock
+from .gate import locked
+from .index import index_error
+from .reports import CompactReport
+
+SLICE = 4 << 20            # bytes of live chunks that are moved by one commit, about
+DEAD_SHARE = 20            # a pack is given up when more than one part in so many of it is dead
+ACTIVE_DEAD = 1 << 20      # and, if it may still be appended to, so many bytes more than are kept for watchers
+ROUND = 1 << 30            # bytes that are moved before packs are removed, at most about
+LEAST_GAIN = 64 << 10      # bytes that such a round must give back for another to follow
+# Bytes of the newest commits that are kept for watchers, whatever becomes of their packs: a part of what lives,
+KEPT_SHARE = 16
+KEPT_LEAST = 256 << 10     # and at least
+KEPT_MOST = 4 << 20        # and at most so many
+
+
+cdef class LeaveChange(Change):
+    """Appends no more to the present pack, and lets others have it."""
+
+    cdef Core core
+
+    cdef int stage(self, Commit commit) except -1:
+        self.core.writer.leave()
+        return 0
+
+
+cdef class MoveChange(Change):
+    """Says where copies of chunks stand, of those that still live where they were copied from."""
+
+    cdef Core core
+    cdef uint32_t source
+    cdef list copies                  # (reference to the copy, offset that it was copied from)
+    cdef tuple extent                 # (pack, start, end) of the copies
+
+    cdef int stage(self, Commit commit) except -1:
+        cdef Stored chunk
+        moved = []
+        for copied, offset in self.copies:
+            key = chunk_key(reference_at(<const uint8_t *>PyBytes_AS_STRING(<bytes>copied)))
+            if find_chunk(commit.index, commit.txn, key, &chunk) and (chunk.pack, chunk.offset) == (self.source, offset):
+                moved.append(copied)
+        if not moved:
+            return 0
+        number, start, end = self.extent
+        if not self.core.state.note_extent(number, start, end):
+            self.core.flush()
+            self.core.state.note_extent(number, start, end)
+        return commit.move_chunks(b"".join(moved))
+
+
+cdef class CutChange(Change):
+    """Says up to which commit the log may lack some; what was copied of later ones is flushed with it."""
+
+    cdef Core core
+    cdef uint64_t sequence
+    cdef list copies                  # (pack, start, end)
+
+    cdef int stage(self, Commit commit) except -1:
+        for number, start, end in self.copies:
+            if not self.core.state.note_extent(number, start, end):
+                self.core.flush()
+                self.core.state.note_extent(number, start, end)
+        return commit.cut_log(self.sequence)
+
+
+cdef class DropChange(Change):
+    """Removes those of the packs that nothing lives in; their numbers are its result."""
+
+    cdef Core core
+    cdef list numbers
+
+    cdef bint frees(self) except -1:
+        return True
+
+    cdef int stage(self, Commit commit) except -1:
+        highest = max(self.core.packs.numbers(), default=0)
+        self.result = dropped = []
+        for number in self.numbers:
+            if number < highest and not live_in(commit.index, commit.txn, number):
+                self.core.packs.drop(number)
+                dropped.append(number)
+        if dropped:
+            self.core.state.set(STATE_DROPPED, self.core.state.get(STATE_DROPPED) + 1)
+        return 0
+
+
+def live_in(index, txn, number):
+    """The bytes of chunks that live in a pack."""
+    found = row(txn, index.packs, number.to_bytes(4, "big"), "packs")
+    return 0 if found is None else int.from_bytes(found[:8], "little")
+
+
+class Compaction:
+    """One run; ``stopped`` says between two slices whether to end it."""
+
+    def __init__(self, core, progress, stopped, gentle):
+        self._core = core
+        self._progress = progress
+        self._stopped = stopped
+        self._gentle = gentle  # whether to leave half of the time to others
+        self._moved = self._kept = self._freed = self._packs = 0
+
+    def run(self):
+        """Give packs up until nothing is left to gain; the report."""
+        while not self._stopped.is_set():
+            before = self._gain()
+            with self._taken(self._worth_it()) as taken:
+                if not taken:
+                    break
+                self._give_up(taken)
+            if self._gain() < before + LEAST_GAIN:
+                break
+        if self._progress is not None:
+            self._progress(self._moved or 1, self._moved or 1)
+        return CompactReport(self._moved, self._freed, self._packs)
+
+    def _gain(self):
+        return self._freed - self._moved - self._kept
+
+    # Which packs.
+
+    def _worth_it(self):
+        """The packs that are worth it, those with the least that lives first: [(number, live bytes)]."""
+        cdef Core core = self._core
+        found = []
+        failed = core.state.failed
+        sizes = space_of(core)
+        highest = max(sizes, default=0)
+        self._keeping = min(max(sum(live for _, live in sizes.values()) // KEPT_SHARE, KEPT_LEAST), KEPT_MOST)
+        for number, (size, live) in sizes.items():
+            dead = size - live
+            least = ACTIVE_DEAD + self._keeping if number == highest or is_own(core, number) else 0
+            if number not in failed and dead > least and dead * DEAD_SHARE > size:
+                found.append((number, live))
+        return sorted(found, key=lambda one: one[1])
+
+    @contextmanager
+    def _taken(self, wanted):
+        """Hold those of the packs that nobody appends to: [(number, descriptor)]."""
+        cdef Core core = self._core
+        numbers = [number for number, _ in wanted]
+        if max(core.packs.numbers(), default=0) in numbers or any(is_own(core, number) for number in numbers):
+            # What is moved, and what is written from now on, goes to a pack with a higher number.
+            self._submit_leave()
+        taken, room = [], self._room()
+        try:
+            for number, live in wanted:
+                if taken and live > room:
+                    break
+                fd = locked_pack(core, number)
+                if fd is None:
+                    core.state.raise_to(STATE_LEFT, number)  # whoever appends to it begins another
+                    continue
+                taken.append((number, fd))
+                room -= live
+            yield taken
+        finally:
+            for _, fd in taken:
+                # Unlocked by hand: a child forked meanwhile holds a copy of the descriptor.
+                fcntl.flock(fd, fcntl.LOCK_UN)
+                os.close(fd)
+
+    def _room(self):
+        """How many bytes can be moved before anything is given back."""
+        found = os.statvfs(self._core.path)
+        return min(ROUND, found.f_bavail * found.f_frsize // 2)
+
+    # Giving them up.
+
+    def _give_up(self, taken):
+        """Move what lives in the packs and remove them."""
+        cdef Core core = self._core
+        cdef DropChange change = DropChange.__new__(DropChange)
+        commits = []
+        for number, _ in taken:
+            commits += self._move(number)
+            if self._stopped.is_set():
+                return
+        spaces = space_of(core)
+        sizes = {number: os.fstat(fd).st_size for number, fd in taken if spaces[number][1] == 0}
+        core.flush_now()
+        if not sizes or not self._cut([commit for commit in commits if commit[1] in sizes]):
+            return
+        change.core, change.numbers = core, list(sizes)
+        for number in core.submit(change):
+            self._freed += sizes[number]
+            self._packs += 1
+
+    def _cut(self, commits):
+        """See to it that the log can do without the packs of these commits; False when it was stopped."""
+        cdef Core core = self._core
+        cdef CutChange change = CutChange.__new__(CutChange)
+        commits.sort()
+        copies = self._keep_newest(commits)
+        cut = commits[-1][0] if commits else 0
+        if not cut and not copies:
+            return True
+        missing = snapshots.KEPT - sum(snapshots.whole(path) for path in snapshots.since(core.path, cut)) if cut else 0
+        if missing > 1:
+            core.snapshot()
+        if self._stopped.is_set():
+            return False
+        change.core, change.sequence, change.copies, change.durable = core, cut, copies, True
+        core.submit(change)
+        if missing > 0:
+            core.snapshot()  # which is another one, for there is a commit between them
+        return not self._stopped.is_set()
+
+    def _keep_newest(self, commits):
+        """Copy the newest of ``commits``, and take them off it; where the copies stand: [(pack, start, end)]."""
+        cdef Core core = self._core
+        records, room = [], self._keeping
+        while commits and commits[-1][3] <= room:
+            _, number, offset, length = commits.pop()
+            room -= length
+            records.append((<Pack>core.packs.open_pack(number)).read(length, offset))
+        if not records:
+            return []
+        records.reverse()
+        pack, end = core.writer.reserve_extent(b"".join(records), 0)
+        self._kept += sum(map(len, records))
+        return [((<Pack>pack).number, end - sum(map(len, records)), end)]
+
+    def _move(self, number):
+        """Copy what lives in a pack to this process's own; the commits in it: [(sequence, pack, offset, length)]."""
+        cdef Core core = self._core
+        cdef Scan scan = Scan(core.packs, number)
+        commits, pending, size = [], [], 0
+        while scan.next() and not self._stopped.is_set():
+            if scan.kind == COMMIT:
+                commits.append((scan.sequence, number, scan.offset, RECORD_HEADER + aligned(scan.length)))
+            elif scan.kind == EXTENT:
+                # Those that stood next to each other do so again: an object that is read at once stays so.
+                found = living(core, scan)
+                pending += found
+                size += sum(length for _, _, length in found)
+                if size >= SLICE:
+                    self._move_slice(scan.blocks.pack, pending)
+                    pending, size = [], 0
+        if pending:
+            self._move_slice(scan.blocks.pack, pending)
+        return commits
+
+    def _move_slice(self, Pack pack, pending):
+        cdef Core core = self._core
+        cdef MoveChange change = MoveChange.__new__(MoveChange)
+        begun = time.monotonic()
+        copied = read_living(core, pack, pending)
+        if copied:
+            head = extent_head([(piece, key[:CHUNK_ID]) for key, _, piece in copied], core.packs.seed)
+            target, start = core.writer.reserve_extent(head, sum(len(piece) for _, _, piece in copied))
+            core.writer.write_data(target, start, [piece for _, _, piece in copied])
+            change.core, change.source, change.copies = core, pack.number, []
+            end = start
+            for key, offset, piece in copied:
+                change.copies.append((reference_to(key, len(piece), target.number, end), offset))
+                end += len(piece)
+            change.extent = target.number, start - len(head), end
+            core.submit(change)
+            self._moved += end - start
+        if self._progress is not None:
+            self._progress(self._moved, self._moved + 1)
+        if self._gentle:
+            self._stopped.wait(time.monotonic() - begun)
+
+    def _submit_leave(self):
+        cdef LeaveChange change = LeaveChange.__new__(LeaveChange)
+        change.core = self._core
+        (<Core>self._core).submit(change)
+
+
+def is_own(Core core, number):
+    """Whether this process appends to that pack."""
+    return core.writer.pack is not None and core.writer.pack.number == number
+
+
+def space_of(Core core):
+    """What each pack takes and what of it lives, in bytes: {number: (size, live bytes)}."""
+    sizes = {}
+    txn = core.index.begin()
+    try:
+        for number in core.packs.numbers():
+            with suppress(FileNotFoundError):
+                # The space that is asked for ahead of the tail is given back by itself.
+                size = core.writer.tail if is_own(core, number) else os.path.getsize(core.packs.path(number))
+                sizes[number] = size, live_in(core.index, txn, number)
+    except lmdb.Error as error:
+        raise index_error(error, f"reading the index in {core.index.folder}") from error
+    finally:
+        core.index.end(txn)
+    return sizes
+
+
+def locked_pack(Core core, number):
+    """A descriptor that holds the lock of a pack; ``None`` where somebody appends to it, or it is gone."""
+    try:
+        fd = os.open(core.packs.path(number), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    if locked(fd):
+        return fd
+    os.close(fd)
+    return None
+
+
+def living(Core core, Scan scan):
+    """The chunks of the extent that ``scan`` is at which live there: [(key, offset, length)]."""
+    cdef Pack pack = scan.blocks.pack
+    cdef const uint8_t *p
+    cdef uint32_t i, length
+    found = []
+    count = int.from_bytes(pack.read(4, scan.start), "little")
+    table = pack.read(20 * count, scan.start + 8)
+    at = scan.start + aligned(8 + 20 * count)
+    txn = core.index.begin()
+    try:
+        p = <const uint8_t *>PyBytes_AS_STRING(<bytes>table)
+        for i in range(count):
+            length = load32(p + 20 * i + CHUNK_ID) & LENGTH_MASK
+            key = key_at(core.index, txn, table[20 * i : 20 * i + CHUNK_ID], pack.number, at)
+            if key is not None:
+                found.append((key, at, length))
+            at += length
+    except lmdb.Error as error:
+        raise index_error(error, f"reading the index in {core.index.folder}") from error
+    finally:
+        core.index.end(txn)
+    return found
+
+
+def read_living(Core core, Pack pack, pending):
+    """The bytes of those chunks, but for what is damaged: [(key, offset, bytes)]; neighbours are read at once."""
+    copied = []
+    first = 0
+    while first < len(pending):
+        last = first
+        while last + 1 < len(pending) and pending[last + 1][1] == pending[last][1] + pending[last][2]:
+            last += 1
+        start, end = pending[first][1], pending[last][1] + pending[last][2]
+        try:
+            data = memoryview(pack.read(end - start, start))
+        except (CorruptStoreError, StorageIOError):
+            data = None
+        for key, offset, length in pending[first : last + 1]:
+            if data is None:
+                continue  # verify tells
+            piece = data[offset - start : offset - start + length]
+            if named(core, piece) == key[:CHUNK_ID]:
+                copied.append((key, offset, piece))
+        first = last + 1
+    return copied
+
+
+cdef bytes named(Core core, const uint8_t[::1] piece):
+    return core.name(&piece[0], piece.shape[0])
+
+
+def compact(Core core, progress=None, *, wait=True, stopped=None, gentle=False):
+    """See the driver's ``compact``. ``None`` if somebody else is at it and ``wait`` is False."""
+    try:
+        with folder_lock(core.packs.folder, wait=wait) as alone:
+            if not alone:
+                return None
+            return Compaction(core, progress, stopped or threading.Event(), gentle).run()
+    except OSError as error:
+        if isinstance(error, TroveError):
+            raise
+        raise StorageIOError.of(error, f"compacting the store in {core.path}") from error
