@@ -1,6 +1,7 @@
 """Background: what a store does by itself while it is open, in threads of its own.
 
-Relaxed writes are flushed about once a second, and a snapshot of the index is taken when the log has grown.
+Relaxed writes are flushed about once a second, a snapshot of the index is taken when the log has grown, and
+one thread keeps house.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from trove.errors import TroveError
+
+from . import housekeeping
 
 if TYPE_CHECKING:
     from .core import Core
@@ -31,6 +34,7 @@ class Background:
     def __init__(self) -> None:
         self._flusher: threading.Thread | None = None
         self._snapshotter: threading.Thread | None = None
+        self._housekeeper: threading.Thread | None = None
         self._stopped = threading.Event()
         self._lock = threading.RLock()  # a finalizer may close the store in the thread that begins one
 
@@ -64,15 +68,28 @@ class Background:
             self._snapshotter = thread
         return True
 
+    def keep_house(self, core: Core) -> None:
+        """See to it that somebody keeps house until ``stop``."""
+        if self._housekeeper is not None:
+            return
+        arguments = weakref.ref(core), self._stopped
+        thread = threading.Thread(
+            target=housekeeping.keep_house, args=arguments, name="trove-house", daemon=True
+        )
+        with self._lock:
+            if not self._stopped.is_set():
+                thread.start()
+                self._housekeeper = thread
+
     def stop(self) -> None:
-        """Wait for both threads; none begins from now on."""
+        """Wait for the threads; none begins from now on."""
         with self._lock:
             self._stopped.set()
-        for thread in (self._flusher, self._snapshotter):
-            # A finalizer that closes the store can run in any thread, in these two as well.
+        for thread in (self._flusher, self._snapshotter, self._housekeeper):
+            # A finalizer that closes the store can run in any thread, in these as well.
             if thread is not None and thread is not threading.current_thread():
                 thread.join()
-        self._flusher = self._snapshotter = None
+        self._flusher = self._snapshotter = self._housekeeper = None
 
 
 def _flush_regularly(core_of: weakref.ref[Core], stopped: threading.Event) -> None:

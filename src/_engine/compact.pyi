@@ -13,6 +13,8 @@ KEPT_SHARE: int
 KEPT_LEAST: int
 KEPT_MOST: int
 
+def leave_if_asked(core: Core) -> None: ...
+def space_of(core: Core) -> dict[int, tuple[int, int]]: ...
 @overload
 def compact(
     core: Core,

@@ -184,7 +184,7 @@ class Compaction:
         numbers = [number for number, _ in wanted]
         if max(core.packs.numbers(), default=0) in numbers or any(is_own(core, number) for number in numbers):
             # What is moved, and what is written from now on, goes to a pack with a higher number.
-            self._submit_leave()
+            submit_leave(core)
         taken, room = [], self._room()
         try:
             for number, live in wanted:
@@ -192,7 +192,7 @@ class Compaction:
                     break
                 fd = locked_pack(core, number)
                 if fd is None:
-                    core.state.raise_to(STATE_LEFT, number)  # whoever appends to it begins another
+                    core.state.ask_to_leave(number)  # whoever appends to it begins another
                     continue
                 taken.append((number, fd))
                 room -= live
@@ -306,10 +306,17 @@ class Compaction:
         if self._gentle:
             self._stopped.wait(time.monotonic() - begun)
 
-    def _submit_leave(self):
-        cdef LeaveChange change = LeaveChange.__new__(LeaveChange)
-        change.core = self._core
-        (<Core>self._core).submit(change)
+
+def leave_if_asked(Core core):
+    """Begin another pack with the next write where somebody wants to compact the present one."""
+    if core.writer.pack is not None and core.writer.pack.number <= core.state.get(STATE_LEFT):
+        submit_leave(core)
+
+
+def submit_leave(Core core):
+    cdef LeaveChange change = LeaveChange.__new__(LeaveChange)
+    change.core = core
+    core.submit(change)
 
 
 def is_own(Core core, number):

@@ -42,7 +42,9 @@ cdef class Core:
     cdef uint64_t _last               # the last commit that was made here, as far as nobody else came since
     cdef list _queue                  # changes that came meanwhile
     cdef object _lifetime             # the descriptor whose lock says that the store is open
-    cdef readonly object background   # the threads that flush and take snapshots
+    cdef readonly object background   # the threads that flush, take snapshots and keep house
+    cdef readonly object wishes       # what is to be done by itself
+    cdef bint _kept                   # somebody keeps house
     cdef bint _reserved               # space for deletes on a full disk is set aside
     cdef uint64_t _unsaved_changes    # since the last snapshot, as far as this process knows
     cdef uint64_t _unsaved_bytes

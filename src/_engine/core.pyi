@@ -1,6 +1,7 @@
 from typing import Any, Literal, overload
 
 from .background import Background
+from .housekeeping import Wishes
 from .index import Index
 from .pack import Packs, PackWriter
 from .reports import Snapshot
@@ -42,6 +43,8 @@ class Core:
 
     @property
     def background(self) -> Background: ...
+    @property
+    def wishes(self) -> Wishes: ...
 
 def head_of(index: Index, txn: Any) -> int:
     """The sequence of the last commit that the index has, in an open transaction of it."""

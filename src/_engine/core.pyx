@@ -39,6 +39,7 @@ from . import background, reserve
 from .index import index_error
 from . import snapshots
 from .background import Background
+from .housekeeping import Wishes
 from .gate import locked
 from .heal import write_again
 from .naming import blake3_hash
@@ -131,6 +132,7 @@ cdef class Core:
         self._reserved = readonly or reserve.keep(path)
         self._lifetime = lifetime
         self.background = Background()
+        self.wishes = Wishes()
         self._unsaved_changes = 0 if readonly else max(0, state.sequence - snapshots.newest(path))
 
     cdef bytes name(self, const uint8_t *data, Py_ssize_t length):
@@ -433,6 +435,9 @@ cdef class Core:
         """What is due after a commit, and does not belong to it."""
         if not self._reserved and commit.sequence % RESERVE_EVERY == 0:
             self._reserved = reserve.keep(self.path)
+        if not self._kept:
+            self._kept = True
+            self.background.keep_house(self)
         if not durable:
             self.background.flush(self)
         if self._unsaved_changes >= background.SNAPSHOT_CHANGES or self._unsaved_bytes >= background.SNAPSHOT_BYTES:

@@ -51,7 +51,7 @@ from .cores import close_core, open_core, require_closable
 from .index import index_error
 from .many import listed_keys
 from .pack import MissingPackError
-from .settings import check_same, choice, folder_and_settings, parameters_maker
+from .settings import check_same, choice, folder_and_settings, parameters_maker, wishes
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERIFY = {"first": FIRST, "always": ALWAYS, "never": NEVER}
@@ -88,6 +88,7 @@ cdef class Engine:
     cdef bint _durable
     cdef bint _readonly
     cdef int _verify
+    cdef object _wishes
     cdef object _opening              # held to open and close
     cdef int _opening_forks           # how often this process's line had forked when it was made
 
@@ -107,6 +108,7 @@ cdef class Engine:
         verify = _VERIFY[choice(settings, "verify", "first", "always", "never")]
         readonly = choice(settings, "mode", "rw", "r") == "r"
         make = parameters_maker(settings)
+        wanted = wishes(settings)
         cdef Core core
         with self._opening_here():
             if self._core is not None:
@@ -114,7 +116,7 @@ cdef class Engine:
             there = store.read(path) if os.path.isdir(path) else None
             if there is not None:
                 check_same(settings, there)
-            core = open_core(path, make, readonly)
+            core = open_core(path, make, readonly, wanted)
             try:
                 # Somebody else may have made it meanwhile.
                 check_same(settings, core.parameters)
@@ -123,6 +125,7 @@ cdef class Engine:
                 raise
             self._session = Session()
             self._path, self._durable, self._verify, self._readonly = path, durable, verify, readonly
+            self._wishes = wanted
             self._core = core  # last: from here on other threads find it open
 
     def _opening_here(self):
@@ -170,7 +173,7 @@ cdef class Engine:
             if self._core is None:
                 raise DriverClosedError.of("trove")
             if self._core.forks != forks_so_far():
-                self._core = open_core(self._path, None, self._readonly)
+                self._core = open_core(self._path, None, self._readonly, self._wishes)
             return self._core
 
     cdef Core writable(self):

@@ -7,19 +7,21 @@ import fcntl
 import os
 from collections.abc import Iterator
 
+from trove.errors import StorageIOError
+
 
 @contextlib.contextmanager
 def folder_lock(folder: str, *, wait: bool = True, shared: bool = False) -> Iterator[bool]:
     """Hold the lock of ``folder`` in the block; gives whether it is held, which it always is with ``wait``.
 
-    ``shared`` locks exclude only one that is not. Raises OSError when the folder can't be opened.
+    ``shared`` locks exclude only one that is not. Raises StorageIOError.
     """
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        try:
-            fcntl.flock(fd, kind if wait else kind | fcntl.LOCK_NB)
-        except BlockingIOError:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StorageIOError.of(error, f"opening {folder}") from error
+    try:
+        if not _locked(folder, fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait):
             yield False
             return
         try:
@@ -29,3 +31,13 @@ def folder_lock(folder: str, *, wait: bool = True, shared: bool = False) -> Iter
             fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
         os.close(fd)
+
+
+def _locked(folder: str, fd: int, kind: int, wait: bool) -> bool:
+    try:
+        fcntl.flock(fd, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise StorageIOError.of(error, f"locking {folder}") from error
+    return True

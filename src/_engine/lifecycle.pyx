@@ -196,16 +196,23 @@ cdef int move(Commit commit, bytes place, bytes body, rules, int64_t now) except
 def apply_lifecycle(Core core, durable, now):
     """Do what is due at ``now`` in all buckets, some hundred objects at a time; a LifecycleReport."""
     moment = now_us() if now is None else microseconds(check_time("now", now))
-    total = [0, 0, 0]
-    for look in (due_places, ruled_places):
-        after = b""
-        while True:
-            places, after = look(core, moment, after)
-            if places:
-                total = [one + other for one, other in zip(total, _aged(core, durable, places, moment))]
-            if after is None:
-                break
-    return LifecycleReport(*total)
+    one, other = _all_aged(core, durable, due_places, moment), _all_aged(core, durable, ruled_places, moment)
+    return LifecycleReport(*(each + more for each, more in zip(one, other)))
+
+
+def free_expired(Core core):
+    """Do what is due now by the word of the objects alone."""
+    _all_aged(core, False, due_places, now_us())
+
+
+def _all_aged(Core core, durable, look, moment):
+    """Do what is due at the places that ``look`` finds; how many steps of each kind."""
+    total, after = [0, 0, 0], b""
+    while after is not None:
+        places, after = look(core, moment, after)
+        if places:
+            total = [one + other for one, other in zip(total, _aged(core, durable, places, moment))]
+    return total
 
 
 cdef object _aged(Core core, durable, places, moment):

@@ -26,14 +26,15 @@ from trove.driver.types import PartInfo, UploadInfo
 from trove.errors import BucketNotFoundError, InvalidPartError, UploadNotFoundError, shown
 
 from .changes cimport current, make_row, require_bucket, write
-from .codec cimport CHUNKS, LIST, LIST_ID, MARKER, REFERENCE, UPLOADS, Decoder, Encoder, hash128
+from .codec cimport CHUNKS, LIST, LIST_ID, MARKER, REFERENCE, UPLOADS, Decoder, Encoder, hash128, load64
 from .commit cimport Commit
 from .content cimport Content, held_tail, ingest
 from .core cimport Change, Core
 from .index cimport Index, row
-from .info cimport ROW_ETAG, ROW_HEAD, EngineInfo, attributes_block, info_of, microseconds
+from .info cimport ROW_ETAG, ROW_HEAD, ROW_TIME, EngineInfo, attributes_block, info_of, microseconds, now_us
 from .content import LISTED
 from .index import index_error
+from .lifecycle import DAY
 
 cdef enum:
     UPLOAD_ID = 16
@@ -226,6 +227,47 @@ def abort(Core core, durable, bucket, key, upload_id):
     cdef AbortChange change = AbortChange.__new__(AbortChange)
     address(change, bucket, key, upload_id, durable)
     core.submit(change)
+
+
+cdef class AbandonChange(Change):
+    """Aborts those of some uploads that are there still."""
+
+    cdef list places                  # keys of their rows
+
+    cdef bint frees(self) except -1:
+        return True
+
+    cdef int stage(self, Commit commit) except -1:
+        for at in self.places:
+            if commit.txn.get(at, None, commit.index.uploads) is not None:
+                commit.delete_rows(UPLOADS, at)
+        return 0
+
+
+def abort_older(Core core, days):
+    """Abort the uploads that were begun more than ``days`` days ago, of all buckets; none if that is 0. How many."""
+    cdef AbandonChange change = AbandonChange.__new__(AbandonChange)
+    cdef int64_t limit
+    if not days:
+        return 0
+    limit = now_us() - days * DAY
+    change.places = []
+    txn = core.index.begin()
+    try:
+        with txn.cursor(core.index.uploads) as walk:
+            there = walk.first()
+            while there:
+                at = bytes(walk.key())
+                if <int64_t>load64(info_of("", bytes(row(txn, core.index.uploads, at, "uploads")), 0).head() + ROW_TIME) < limit:
+                    change.places.append(at)
+                there = walk.set_range(at + b"\xff\xff\xff")  # behind its parts
+    except lmdb.Error as error:
+        raise index_error(error, f"reading the index in {core.index.folder}") from error
+    finally:
+        core.index.end(txn)
+    if change.places:
+        core.submit(change)
+    return len(change.places)
 
 
 cdef int require_upload(Core core, UploadChange change) except -1:

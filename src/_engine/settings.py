@@ -11,9 +11,10 @@ from trove.errors import InvalidDSNError, shown
 
 from . import store
 from .chunker import parameters as chunk_parameters
+from .housekeeping import Wishes
 from .naming import blake3_hash
 
-KNOWN = ("durability", "verify", "chunk_size", "hash", "mode")
+KNOWN = ("durability", "verify", "chunk_size", "hash", "mode", "compaction", "lifecycle", "upload_days")
 DEFAULT_CHUNK_SIZE = 65536
 
 
@@ -53,6 +54,20 @@ def parameters_maker(settings: Mapping[str, str]) -> Callable[[], store.Paramete
         return store.Parameters(store.new_store_id(), hash_name, minimum, normal, maximum, level)
 
     return make
+
+
+def wishes(settings: Mapping[str, str]) -> Wishes:
+    """What is to be done by itself while the store is open. Raises InvalidDSNError."""
+    days = settings.get("upload_days", "0")
+    if not (days.isascii() and days.isdigit() and len(days) < 6):
+        raise InvalidDSNError(
+            f"upload_days is {shown(days)}; give the age in days at which uploads are aborted, or 0 for never"
+        )
+    return Wishes(
+        compaction=choice(settings, "compaction", "auto", "off") == "auto",
+        lifecycle=choice(settings, "lifecycle", "off", "auto") == "auto",
+        upload_days=int(days),
+    )
 
 
 def check_same(settings: Mapping[str, str], parameters: store.Parameters) -> None:

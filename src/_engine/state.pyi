@@ -32,6 +32,9 @@ class State:
     def known(self, store: str) -> Known:
         """What it says of the log and the index of the store at that path: see ``known``."""
 
+    def ask_to_leave(self, number: int) -> None:
+        """Have whoever appends to a pack up to that number begin another one."""
+
     def count_opening(self) -> None:
         """Tell readers that do without the index's lock file that somebody is about to write."""
 

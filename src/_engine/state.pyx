@@ -235,6 +235,10 @@ cdef class State:
         self.set(STATE_TAIL_PACK, place[0])
         self.set(STATE_TAIL, place[1])
 
+    def ask_to_leave(self, number):
+        """Have whoever appends to a pack up to that number begin another one."""
+        self.raise_to(STATE_LEFT, number)
+
     def count_opening(self):
         """Tell readers that do without the index's lock file that somebody is about to write."""
         self.set(STATE_OPENINGS, self.get(STATE_OPENINGS) + 1)

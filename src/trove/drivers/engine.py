@@ -62,6 +62,11 @@ class EngineDriver(
       default), ``always`` or ``never``;
     - ``mode``: ``rw`` (the default), or ``r``, which writes nothing, and where there is no store raises
       NotFoundError;
+    - ``compaction``: ``auto`` (the default) gives the space of what was deleted back by itself, ``off`` only
+      when ``compact`` is called;
+    - ``lifecycle``: ``off`` (the default), or ``auto``, which frees what has expired about once a minute,
+      applies the rules of buckets about once an hour, and aborts uploads that are older than ``upload_days``
+      days, if that is not 0, the default;
     - for a new store: ``chunk_size``, the average in bytes, and ``hash``, ``xxh3`` or ``blake3``.
 
     Any number of threads and processes may have a store open at once, and a fork may use it on. Its
