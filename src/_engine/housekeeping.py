@@ -1,7 +1,7 @@
 """Housekeeping: what becomes due by itself in a store that is open to write, and when it is looked for.
 
-Space is given back when enough of it is dead; with ``lifecycle=auto`` what is over by its own word, by the rules
-of its bucket or by the age of an upload goes, too. One thread for each store of a process looks after both.
+Space is given back when enough of it is dead. With ``lifecycle=auto`` what is over by its own word, by the
+rules of its bucket or by the age of an upload goes, too. One thread for each store of a process does both.
 """
 
 from __future__ import annotations

@@ -42,6 +42,10 @@ class PackWriter:
     """Appends to this process's own pack."""
 
     @property
+    def pack(self) -> Pack | None:
+        """That pack; ``None`` until the first append, and when it was left."""
+
+    @property
     def tail(self) -> int:
         """Where the next record goes, in bytes."""
 
