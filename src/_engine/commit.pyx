@@ -50,6 +50,7 @@ from .codec cimport (
     store32,
     store64,
 )
+from .index import HEAD
 from .chain cimport expiry_key, id_of, stamp_before, stamp_of, stamp_of_id, version_key
 from .index cimport row as row_in
 from .info cimport HAS_EXPIRY, ROW_HEAD, EngineInfo, info_of, now_us, row_expired
@@ -66,8 +67,7 @@ cdef enum:
 cdef uint64_t LATEST = 253402300799999999  # the last microsecond of the year 9999
 
 _PAGE = bytes(3992)  # with its seal too long for a page with other rows, and not for one of its own
-HEAD = b"head"  # the meta row that says which commit the index is at
-CUT = b"cut"    # and the one that says from which commit on the log has them all
+CUT = b"cut"  # the meta row that says from which commit on the log has them all
 
 
 def cut_in(index, txn):
@@ -534,7 +534,7 @@ cdef class Commit:
             self.txn.put(key, sealed(key, live.to_bytes(8, "little")), True, True, False, self.index.packs)
         store64(p, self.sequence)
         store32(p + 8, pack)
-        store32(p + 12, 0)
+        store32(p + 12, self.index.owner)
         store64(p + 16, offset)
         self.txn.put(HEAD, sealed(HEAD, body), True, True, False, self.index.meta)
         return self._use_up()

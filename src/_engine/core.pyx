@@ -36,7 +36,7 @@ from .codec cimport CHUNK_ID, COMMIT, RECORD_HEADER, SETTLED, Encoder, hash128
 from .commit cimport Commit
 from .index cimport Index, row
 from . import background, reserve
-from .index import index_error
+from .index import HEAD, index_error
 from . import snapshots
 from .background import Background
 from .housekeeping import Wishes
@@ -612,7 +612,7 @@ def _like(error):
 
 def head_of(Index index, txn):
     """The sequence of the last commit that the index has."""
-    body = row(txn, index.meta, b"head", "meta")
+    body = row(txn, index.meta, HEAD, "meta")
     if body is None:
         return 0
     return int.from_bytes(body[:8], "little")

@@ -33,9 +33,9 @@ HOLDING = ("objects", "versions", "uploads")  # the tables whose rows hold conte
 COUNTED = 2_000_000  # chunks that are counted at once: more of them take more rounds, not more memory
 
 
-def opened_copy(folder):
+def opened_copy(folder, bytes store_id=b""):
     """The index of a copy, to be read only by this process."""
-    return Index(folder, readonly=True, lock=False)
+    return Index(folder, readonly=True, lock=False, store_id=store_id)
 
 
 def problem_of(bytes place, what):

@@ -1,4 +1,4 @@
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from .state cimport State
 from .waking cimport Waking
@@ -10,6 +10,7 @@ cdef class Index:
     cdef readonly str folder
     cdef readonly bint readonly
     cdef readonly size_t bulk         # see the constructor
+    cdef readonly uint32_t owner      # whose it is, as its head row says; 0 for one whose rows nobody changes
     cdef readonly object env
     cdef readonly bint written        # whether a write transaction was ever begun
     cdef bint _writing                # whether `env` was opened for that
@@ -43,3 +44,5 @@ cdef class Index:
 
 
 cdef object row(object txn, object table, bytes key, str name)
+cpdef uint32_t owner_in(object txn, object meta) except? 0
+cpdef uint32_t named_by(bytes store_id) except? 0

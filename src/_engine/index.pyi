@@ -3,6 +3,7 @@ from typing import Any, Final
 from trove.errors import CorruptStoreError, StorageIOError
 
 TABLES: Final[tuple[str, ...]]
+HEAD: Final[bytes]
 SPARE: Final[str]
 LIB_VERSION: Final[int]
 
@@ -12,16 +13,31 @@ def index_error(error: Exception, doing: str) -> CorruptStoreError | StorageIOEr
 def is_older(folder: str) -> bool:
     """Whether the index in that folder, which nobody has open, has some of our tables and lacks others."""
 
+def owner_in(txn: Any, meta: Any) -> int:
+    """Whose the index is, as its head row says; 0 where it does not say."""
+
+def named_by(store_id: bytes) -> int:
+    """How the head row of an index names the store with that id."""
+
+def owner_of(path: str) -> int:
+    """Whose the index in that file is, which nobody writes to; 0 where it does not say."""
+
 class Index:
     """The LMDB environment and its tables, in a folder."""
 
-    def __init__(self, folder: str, readonly: bool = False, lock: bool = True, bulk: int = 0) -> None:
-        """``bulk`` is for an index that is being built and that nobody else has: the bytes it may take."""
+    def __init__(
+        self, folder: str, readonly: bool = False, lock: bool = True, bulk: int = 0, store_id: bytes = b""
+    ) -> None:
+        """``bulk`` is for an index that is being built and that nobody else has: the bytes it may take.
+
+        ``store_id`` is the store that it is to belong to; needed where rows are changed."""
 
     @property
     def folder(self) -> str: ...
     @property
     def readonly(self) -> bool: ...
+    @property
+    def owner(self) -> int: ...
     @property
     def env(self) -> Any: ...
     def copy(self, folder: str, compact: bool = True) -> None:

@@ -30,7 +30,7 @@ from trove.errors import (
     StorageIOError,
 )
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from .codec cimport unsealed
 from .gate cimport Sized
@@ -58,6 +58,7 @@ MAX_READERS = 1024
 # before it is mapped, like the index.
 LOCK_SIZE = 68 << 10
 TABLES = ("buckets", "objects", "versions", "uploads", "expiry", "lists", "list_uses", "chunks", "packs", "meta")
+HEAD = b"head"  # the row of the table ``meta``: which commit the index is at, and whose it is
 SPARE = "spare"  # the table that holds no rows, but pages
 LIB_VERSION = 1  # LMDB 1.0's file format takes the 1,280 bytes of our longest keys
 
@@ -81,6 +82,20 @@ cdef object row(object txn, object table, bytes key, str name):
     except lmdb.Error as error:
         raise index_error(error, f"reading the index's table {name}") from error
     return None if value is None else unsealed(key, value, name)
+
+
+cpdef uint32_t owner_in(object txn, object meta) except? 0:
+    """Whose the index is, as the head row in its table ``meta`` says: the first 4 bytes of the store's id.
+
+    0 where it does not say: nothing was committed to it, or only by an older version.
+    """
+    body = row(txn, meta, HEAD, "meta")
+    return 0 if body is None else named_by(bytes(body[12:16]))
+
+
+cpdef uint32_t named_by(bytes store_id) except? 0:
+    """How the head row of an index names the store with that id."""
+    return int.from_bytes(store_id[:4], "little")
 
 
 def index_error(error, doing):
@@ -128,11 +143,14 @@ cdef class Still:
 
 
 cdef class Index:
-    def __init__(self, str folder, bint readonly=False, bint lock=True, size_t bulk=0):
+    def __init__(self, str folder, bint readonly=False, bint lock=True, size_t bulk=0, bytes store_id=b""):
         """The index in ``folder``. ``bulk`` is for one that is being built and that nobody else has: the
-        bytes that it may take, beforehand; it is written without the map, which is faster then."""
+        bytes that it may take, beforehand; it is written without the map, which is faster then.
+
+        ``store_id`` is the store that it is to belong to; needed where rows are changed."""
         self.folder = folder
         self.bulk = bulk
+        self.owner = named_by(store_id)
         self.readonly = readonly
         self._gate = Rest()
         self._idle = _thread.allocate_lock()
@@ -585,6 +603,23 @@ def is_older(folder):
     except lmdb.Error as error:
         raise index_error(error, f"opening the index in {folder}") from error
     return bool(names) and not names >= set(TABLES)
+
+
+def owner_of(path):
+    """Whose the index in that file is, which nobody writes to: see ``Index.owner``; 0 where it does not say."""
+    size = os.path.getsize(path)
+    if not size:
+        return 0
+    try:
+        with lmdb.open(
+            path, map_size=size, subdir=False, readonly=True, lock=False, create=False,
+            max_dbs=len(TABLES), lib_version=LIB_VERSION,
+        ) as env, env.begin(buffers=True) as txn:
+            return owner_in(txn, env.open_db(b"meta", txn, create=False))
+    except lmdb.NotFoundError:
+        return 0  # nothing was ever committed to it
+    except lmdb.Error as error:
+        raise index_error(error, f"opening the index in {path}") from error
 
 
 def _typed(error, doing):

@@ -78,7 +78,7 @@ cdef class ReadonlyIndex(Index):
     def __init__(self, str store, Packs packs):
         self._store = store
         self._packs_of_store = packs
-        super().__init__(os.path.join(store, "index"), readonly=True)
+        super().__init__(os.path.join(store, "index"), readonly=True, store_id=packs.store_id)
 
     # Reads.
 
@@ -254,8 +254,10 @@ cdef class ReadonlyIndex(Index):
         _folders[self.folder] = os.getpid()
         self._way, self._ends, self._sequence = PRIVATE, {}, NULL
         try:
-            snapshots.restore(self._store, self.folder)
-            self._builder = Index(self.folder, bulk=recovery.BULK_BYTES)
+            snapshots.restore(self._store, self.folder, self._packs_of_store.store_id)
+            self._builder = Index(
+                self.folder, bulk=recovery.BULK_BYTES, store_id=self._packs_of_store.store_id
+            )
             if live and self._words != NULL:
                 # What is beyond the last acknowledged commit may still fail.
                 self._catch_up()

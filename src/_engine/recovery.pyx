@@ -19,14 +19,13 @@ from libc.stdint cimport uint64_t
 
 from .codec cimport COMMIT, RECORD_HEADER
 from .commit cimport Commit
-from .index cimport Index, row
+from .index cimport Index, owner_in, row
 from .pack cimport Packs
 from .scan cimport Entry, Log
 from .state cimport STATE_BURNED, State
 from . import snapshots
-from .commit import HEAD
 from .core import head_of
-from .index import index_error
+from .index import HEAD, index_error
 from .pack import sync_folder
 from .pages import check_pages
 from .same_log import is_made_by
@@ -50,7 +49,7 @@ def trusted(path, packs, State state, first):
     try:
         if first:
             check_file(path, known)
-        index = Index(os.path.join(path, "index"))
+        index = Index(os.path.join(path, "index"), store_id=packs.store_id)
         index.watch(state)
         txn = index.begin()
         try:
@@ -74,7 +73,7 @@ def trusted(path, packs, State state, first):
         return rebuilt(path, packs, state)
     except CorruptStoreError:
         # It is the log that lost something: what the index has of it can be read.
-        return Index(os.path.join(path, "index"))
+        return Index(os.path.join(path, "index"), store_id=packs.store_id)
 
 
 def check_file(path, known):
@@ -102,9 +101,11 @@ def changed_at(file):
 def check_index(Index index, txn, packs, least):
     """Raise CorruptStoreError unless the index can be of this store's log, at commit ``least`` or after."""
     try:
-        head = head_of(index, txn)
+        head, owner = head_of(index, txn), owner_in(txn, index.meta)
     except lmdb.Error as error:
         raise CorruptStoreError(f"the index can't be read: {error}; it will be rebuilt") from error
+    if owner not in (0, index.owner):
+        raise CorruptStoreError(f"the index in {index.folder} is of another store; it will be made from the log")
     if head < least:
         raise CorruptStoreError(f"the index is at commit {head} and the store at {least}; it will be rebuilt")
     if head == 0 and any(kind == COMMIT for number in packs.numbers() for kind, *_ in records(packs, number)):
@@ -134,8 +135,8 @@ def rebuilt(path, Packs packs, State state):
     target = os.path.join(path, "index")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
-        snapshots.restore(path, fresh)
-        index = Index(fresh, bulk=BULK)
+        snapshots.restore(path, fresh, packs.store_id)
+        index = Index(fresh, bulk=BULK, store_id=packs.store_id)
         if state.boot not in (this_boot(path), UNKNOWN_BOOT):
             state.forget()
         head, highest = replay(index, packs, state.known(path), state.raised)
@@ -161,7 +162,7 @@ def rebuilt(path, Packs packs, State state):
     # Commits that the chain does not reach must not be reached by a later one that has their predecessor's number.
     # Nor must one be given a number of those that raised, of which the log may have nothing any more.
     state.set(STATE_BURNED, max(head, highest, state.raised[1]))
-    return Index(target)
+    return Index(target, store_id=packs.store_id)
 
 
 def replay(Index index, Packs packs, known, raised=(0, 0)):

@@ -108,7 +108,7 @@ class Repair:
         lay_out(self._path)
         packs = Packs(os.path.join(self._path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
         self._mend_pack_headers(packs)
-        self._drop_damaged_snapshots()
+        self._drop_damaged_snapshots(packs.store_id)
         sizes = sum(os.path.getsize(packs.path(number)) for number in packs.numbers())
         meter = Meter(self._progress, 2 * sizes)
         scratch = os.path.join(self._path, "index.new")
@@ -262,10 +262,12 @@ class Repair:
                 os.fsync(pack.fileno())
             self._done.append(f"wrote the header of {file} anew")
 
-    def _drop_damaged_snapshots(self):
+    def _drop_damaged_snapshots(self, store_id):
         for path in snapshots.found(self._path):
             if not snapshots.whole(path):
                 self._move_snapshot(path, "the snapshot was damaged")
+            elif snapshots.foreign(path, store_id):
+                self._move_snapshot(path, "it is a snapshot of another store")
 
     def _move_snapshot(self, path, what):
         self._quarantine.move(what, f"snapshots/{path.name}")
@@ -287,7 +289,7 @@ class Repair:
         for number, error in log.unreadable:
             self._done.append(f"left out {pack_file(number)}: {error}")
         base = self._lay_base(log, scratch)
-        index = Index(os.path.join(scratch, "index"), bulk=BULK_BYTES)
+        index = Index(os.path.join(scratch, "index"), bulk=BULK_BYTES, store_id=packs.store_id)
         reached = replayed(index, log, base)
         better, saved = self._best(log, reached, trusted, scratch)
         last = max(log.highest, saved, acknowledged, state.raised[1], state.get(STATE_BURNED) if trusted else 0)
@@ -304,7 +306,7 @@ class Repair:
                 # Room for all of it from the start: an amendment is one transaction.
                 index.close()
                 size = os.path.getsize(os.path.join(better.folder, "data.mdb"))
-                index = Index(index.folder, bulk=BULK_BYTES + 4 * size)
+                index = Index(index.folder, bulk=BULK_BYTES + 4 * size, store_id=packs.store_id)
             reached = last = self._amend(index, writer, state, reached, last + 1, better)
         if damaged:
             reached = last = self._drop_objects(index, writer, state, reached, last + 1, damaged)
@@ -334,14 +336,15 @@ class Repair:
 
     def _lay_base(self, Log log, scratch):
         """Where the log has no beginning any more, put what an index is made from in its place; the commit that it is at."""
-        cut = cut_of_snapshots(self._path, scratch)
-        base = snapshots.restore(self._path, os.path.join(scratch, "index"), least=cut, oldest=True) if cut else 0
+        folder, store_id = os.path.join(scratch, "index"), log.packs.store_id
+        cut = cut_of_snapshots(self._path, scratch, store_id)
+        base = snapshots.restore(self._path, folder, store_id, least=cut, oldest=True) if cut else 0
         if base:
-            index = opened_copy(os.path.join(scratch, "index"))
+            index = opened_copy(folder, store_id)
             own = is_of(index, log, base)
             index.close()
             if not own:
-                shutil.rmtree(os.path.join(scratch, "index"))
+                shutil.rmtree(folder)
                 base = 0
         return base
 
@@ -352,7 +355,7 @@ class Repair:
         at, problems = examined_copy(os.path.join(self._path, "index"), target)
         # After a power cut pages of the index can be of any age: it only counts where the log is worse.
         if at is not None and at > reached and not problems and (trusted or log.highest > reached):
-            live = opened_copy(target)
+            live = opened_copy(target, log.packs.store_id)
             if is_of(live, log, at):
                 best = (live, at)
                 self._done.append(f"took what the log lacks after commit {reached} from the index")
@@ -368,7 +371,7 @@ class Repair:
             if is_older(folder):
                 self._done.append(f"left the snapshot {path.name} out: an older version of Trove made it")
                 continue
-            index = Index(folder, bulk=BULK_BYTES)
+            index = Index(folder, bulk=BULK_BYTES, store_id=log.packs.store_id)
             if not is_of(index, log, head(index)):
                 index.close()
                 self._done.append(f"left the snapshot {path.name} out: it is of another store")

@@ -1,7 +1,8 @@
 # cython: language_level=3
-"""Same log: whether an index, which names no store, can be of a log.
+"""Same log: whether an index can be of a log.
 
-The index of another store is as sound as one's own. But its rows are not those that the commits of this log made.
+The index of another store is as sound as one's own. It says whose it is, unless an older version made it; but even
+then its rows are not those that the commits of this log made.
 """
 
 from trove.errors import CorruptStoreError
@@ -16,7 +17,7 @@ from .codec cimport (
     SET_BUCKET,
 )
 from .commit cimport operations_of
-from .index cimport Index, row
+from .index cimport Index, owner_in, row
 from .scan cimport Log
 
 CHANGES = 20  # of a commit that are looked at when a store is opened, of maybe very many
@@ -48,15 +49,18 @@ cdef object current_of(object body):
 
 
 def is_of(Index index, Log log, at):
-    """Whether ``index``, which is at commit ``at``, is of ``log``, as far as that has commits to tell by.
+    """Whether ``index``, which is at commit ``at``, is of ``log``.
 
-    Two objects of two stores never have the same row: one that is as the log has it will do. And where none is,
+    It says so; or if not, as far as the log has commits to tell by: two objects of two stores never have the same row: one that is as the log has it will do. And where none is,
     commits that are lost can have changed each of them, if there are as many.
     """
     commits = [each for each in log.numbered() if each[0] <= at]
     other = 0
     txn = index.begin()
     try:
+        owner = owner_in(txn, index.meta)
+        if owner:
+            return owner == index.owner
         for place, body in made_last(log, commits).items():
             found = row(txn, index.objects, place, "objects")
             if found is not None and bytes(found) == body:

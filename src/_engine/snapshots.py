@@ -19,7 +19,7 @@ import xxhash
 from trove.errors import StorageIOError, TroveError
 
 from .folder_lock import folder_lock
-from .index import is_older
+from .index import is_older, named_by, owner_of
 from .reports import Snapshot
 from .store import private
 
@@ -59,15 +59,27 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-def restore(store: str, index: str, *, least: int = 0, most: int = LAST, oldest: bool = False) -> int:
+def foreign(path: Path, store_id: bytes) -> bool:
+    """Whether a whole snapshot is of another store than the one with that id, and says so."""
+    try:
+        return owner_of(str(path)) not in (0, named_by(store_id))
+    except (OSError, TroveError):
+        if path.exists():
+            raise
+        return False  # it was dropped meanwhile
+
+
+def restore(
+    store: str, index: str, store_id: bytes, *, least: int = 0, most: int = LAST, oldest: bool = False
+) -> int:
     """Put the newest whole snapshot, or the ``oldest``, where an index is to be; its sequence, 0 for none.
 
     Only those from commit ``least`` up to ``most`` count. One that an older version made is none: it lacks
-    what this one keeps in tables of their own.
+    what this one keeps in tables of their own. Nor is one of another store than that with ``store_id``.
     """
     paths = [path for path in found(store) if least <= int(path.stem) <= most]
     for path in reversed(paths) if oldest else paths:
-        if whole(path):
+        if whole(path) and not foreign(path, store_id):
             os.makedirs(index, 0o700, exist_ok=True)
             with open(path, "rb") as kept, open(Path(index, "data.mdb"), "wb", opener=private) as copy:
                 shutil.copyfileobj(kept, copy, _BLOCK)

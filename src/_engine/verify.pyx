@@ -19,7 +19,7 @@ from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
 from .codec cimport CHUNK_ID, PACK_HEADER, REFERENCE, reference_at
 from .core cimport Core
-from .index cimport Index, row
+from .index cimport Index, owner_in, row
 from .pack cimport Pack, Packs
 from .places cimport Stored, all_placed, chunk_key, find_chunk
 from .scan cimport Log
@@ -258,10 +258,10 @@ def cut_of(index):
         (<Index>index).end(txn)
 
 
-def cut_of_snapshots(path, scratch):
+def cut_of_snapshots(path, scratch, store_id):
     """The same by the newest whole snapshot of the store at ``path``; 0 where there is none."""
     folder = os.path.join(scratch, "newest")
-    if not snapshots.restore(path, folder):
+    if not snapshots.restore(path, folder, store_id):
         return 0
     index = opened_copy(folder)
     try:
@@ -291,11 +291,12 @@ class Verification:
         copied = os.path.join(self._scratch, "copy")
         at, problems = self._examined_copy(self._core.index, copied)
         self.problems += problems
-        copy = None if at is None else opened_copy(copied)
+        copy = None if at is None else opened_copy(copied, self._packs.store_id)
+        owner = self._owner(copy)
         meter = Meter(self._progress, sum(sizes.values()) + self._live_bytes(copy))
         # The copy was made first: the log has every commit that it has.
         log = Log(self._packs, 0, meter.move, True)
-        rebuilt = self._rebuilt(log, at, copy)
+        rebuilt = self._rebuilt(log, at, copy, owner)
         damaged = Chunks(copy or rebuilt, self._packs, self._core.parameters).damaged(meter)
         self._name_damage(copy or rebuilt, damaged)
         self._check_holes(log, copy or rebuilt)
@@ -354,15 +355,33 @@ class Verification:
         finally:
             copy.end(txn)
 
-    def _rebuilt(self, Log log, at, copy):
+    def _owner(self, Index copy):
+        """The store that an index made from the log is to name: none, where the one there is does not either."""
+        if copy is None:
+            return self._packs.store_id
+        txn = copy.begin()
+        try:
+            owner = owner_in(txn, copy.meta)
+        finally:
+            copy.end(txn)
+        if owner not in (0, copy.owner):
+            self._problem("it is of another store", file="index/data.mdb")
+        return self._packs.store_id if owner else b""
+
+    def _rebuilt(self, Log log, at, copy, store_id):
         """An index made from the log, compared with the copy."""
         for number, error in log.unreadable:
             self._problem(str(error), file=pack_file(number))
         folder = os.path.join(self._scratch, "rebuilt")
-        cut = cut_of_snapshots(self._core.path, self._scratch) if copy is None else cut_of(copy)
+        cut = cut_of_snapshots(self._core.path, self._scratch, self._packs.store_id) if copy is None else cut_of(copy)
         # The oldest that will do: what the log has from there on is looked at.
-        base = snapshots.restore(self._core.path, folder, least=cut, most=LAST if at is None else at, oldest=True) if cut else 0
-        rebuilt = Index(folder, bulk=BULK_BYTES)
+        base = 0
+        if cut:
+            most = LAST if at is None else at
+            base = snapshots.restore(
+                self._core.path, folder, self._packs.store_id, least=cut, most=most, oldest=True
+            )
+        rebuilt = Index(folder, bulk=BULK_BYTES, store_id=store_id)
         if cut > base:
             self._problem(
                 f"the log begins after commit {cut}, and no snapshot is whole that a new index could be made from; "
@@ -420,8 +439,11 @@ class Verification:
     def _check_snapshots(self):
         for path in snapshots.found(self._core.path):
             # One that is dropped meanwhile is not damaged.
-            if not snapshots.whole(path) and path.exists():
-                self._problem("the snapshot is damaged", file=f"snapshots/{path.name}")
+            if not snapshots.whole(path):
+                if path.exists():
+                    self._problem("the snapshot is damaged", file=f"snapshots/{path.name}")
+            elif snapshots.foreign(path, self._packs.store_id):
+                self._problem("the snapshot is of another store", file=f"snapshots/{path.name}")
 
 
 def verify(Core core, progress=None):

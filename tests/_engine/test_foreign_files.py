@@ -5,11 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import lmdb
 import pytest
-from harness.damage import ALL, Damaged, repaired
+from harness.damage import ALL, Damaged, problems, repaired
 from harness.files import unchanged
+from harness.index_rows import check_store, rebuilt_rows, rows_of, seed_of
+from xxhash import xxh3_64_digest, xxh3_128_hexdigest
 
 from trove.errors import CorruptStoreError
+
+OWNER = slice(12, 16)  # of the head row
 
 
 @pytest.fixture
@@ -20,6 +25,21 @@ def store(tmp_path: Path) -> Damaged:
 @pytest.fixture
 def other(tmp_path: Path) -> Damaged:
     return Damaged(tmp_path / "other")
+
+
+def made_older(file: Path) -> None:
+    """Have an index or a snapshot name no store, as if an older version had made it."""
+    size = file.stat().st_size + (1 << 20)
+    env = lmdb.open(
+        str(file), map_size=size, subdir=False, lock=False, max_dbs=1, lib_version=1, create=False
+    )
+    meta = env.open_db(b"meta", create=False)
+    with env, env.begin(write=True, db=meta) as txn:
+        head = bytearray(txn.get(b"head", b"")[8:])
+        head[OWNER] = bytes(4)
+        txn.put(b"head", xxh3_64_digest(head, seed_of(b"head"))[::-1] + bytes(head))
+    if file.with_suffix(".xxh3").exists():
+        file.with_suffix(".xxh3").write_text(xxh3_128_hexdigest(file.read_bytes()) + "\n")
 
 
 @pytest.mark.parametrize("mode", ["r", "rw"])
@@ -80,7 +100,7 @@ def test_a_snapshot_of_another_store_bridges_nothing(store: Damaged, other: Dama
     shutil.rmtree(store.path / "snapshots")
     shutil.copytree(other.path / "snapshots", store.path / "snapshots")
     store.flip_commit(7)
-    assert any("snapshot" in each and "another store" in each for each in repaired(store).done)
+    assert "it is a snapshot of another store" in [each.what for each in repaired(store).quarantined]
     assert set(store.content()) == {("b", f"small-{number:03d}") for number in range(7)}
 
 
@@ -99,3 +119,79 @@ def test_the_index_of_a_twin_is_not_taken_for_ones_own(store: Damaged, other: Da
     shutil.rmtree(store.path / "index")
     shutil.copytree(other.path / "index", store.path / "index")
     assert times() == before
+
+
+def test_an_index_names_its_store(store: Damaged, tmp_path: Path) -> None:
+    store_id = store.pack.read_bytes()[16:32]
+    assert rows_of(store.path, tmp_path)["meta"][b"head"][OWNER] == store_id[:4]
+    assert rebuilt_rows(store.path, tmp_path)["meta"][b"head"][OWNER] == store_id[:4]
+
+
+@pytest.mark.parametrize("mode", ["r", "rw"])
+def test_the_index_of_another_store_is_made_anew(store: Damaged, other: Damaged, mode: str) -> None:
+    for data in store.path.glob("index/*"):
+        data.unlink()
+    shutil.copyfile(other.path / "index" / "data.mdb", store.path / "index" / "data.mdb")
+    with store.open(mode=mode) as driver:
+        assert {("b", info.key) for info in driver.list("b")} == {each for each in ALL if each[0] == "b"}
+        assert [each.file for each in driver.verify().problems] == (["index/data.mdb"] if mode == "r" else [])
+    assert set(store.content()) == ALL
+
+
+def test_index_and_pack_of_another_store_together_are_not_read(store: Damaged, other: Damaged) -> None:
+    """They fit each other."""
+    for name in ("index/data.mdb", f"packs/{store.pack.name}"):
+        shutil.copyfile(other.path / name, store.path / name)
+    report = repaired(store)
+    assert "left the index out: it is of another store" in report.done
+    with store.open() as driver:
+        assert driver.list_buckets() == []
+
+
+def test_a_snapshot_of_another_store_is_told_and_not_used(store: Damaged, other: Damaged) -> None:
+    with other.open() as driver:
+        driver.snapshot()
+    shutil.copytree(other.path / "snapshots", store.path / "snapshots", dirs_exist_ok=True)
+    assert [each for each in problems(store) if "the snapshot is of another store" in each]
+    store.drop_index()
+    assert set(store.content()) == ALL
+
+
+@pytest.mark.parametrize("mode", ["r", "rw"])
+def test_an_index_of_an_older_version_is_read_and_named_by_the_next_write(
+    store: Damaged, tmp_path: Path, mode: str
+) -> None:
+    made_older(store.path / "index" / "data.mdb")
+    with store.open(mode=mode) as driver:
+        assert driver.verify().problems == ()
+    assert rows_of(store.path, tmp_path)["meta"][b"head"][OWNER] == bytes(4)
+    with store.open() as driver:
+        driver.put("b", "more", b"more")
+        assert driver.verify().problems == ()
+    check_store(store.path, tmp_path)
+
+
+def test_the_index_of_another_store_bridges_nothing_if_an_older_version_made_it(
+    store: Damaged, other: Damaged
+) -> None:
+    made_older(other.path / "index" / "data.mdb")
+    store.drop_index()
+    shutil.copytree(other.path / "index", store.path / "index")
+    store.flip_commit(7)
+    assert "left the index out: it is of another store" in repaired(store).done
+    assert set(store.content()) == {("b", f"small-{number:03d}") for number in range(7)}
+
+
+def test_a_snapshot_of_another_store_bridges_nothing_if_an_older_version_made_it(
+    store: Damaged, other: Damaged
+) -> None:
+    with other.open() as driver:
+        driver.snapshot()
+    for snapshot in other.path.glob("snapshots/*.mdb"):
+        made_older(snapshot)
+    store.drop_index()
+    shutil.rmtree(store.path / "snapshots")
+    shutil.copytree(other.path / "snapshots", store.path / "snapshots")
+    store.flip_commit(7)
+    assert any("snapshot" in each and "another store" in each for each in repaired(store).done)
+    assert set(store.content()) == {("b", f"small-{number:03d}") for number in range(7)}

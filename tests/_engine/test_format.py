@@ -94,7 +94,9 @@ def read(path: Path, mode: str) -> dict[tuple[str, str], bytes]:
 
 
 def of_format_1(rows: Rows) -> Rows:
-    return {table: rows[table] for table in TABLES}
+    """The rows that the golden stores have. The head row of theirs names no store yet."""
+    head = rows["meta"][b"head"]
+    return {table: rows[table] for table in TABLES} | {"meta": {b"head": head[:12] + bytes(4) + head[16:]}}
 
 
 def only_pack(path: Path) -> Path:

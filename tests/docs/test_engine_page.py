@@ -201,6 +201,7 @@ def test_the_rows_have_these_fields(golden: Path, tmp_path: Path) -> None:
     assert struct.unpack_from("<Q", raw, at + 16)[0] == number(
         body, head, "sequence of the commit that the index is at"
     )
+    assert number(body, head, "store") == 0  # it is that old
     assert all(len(key) == DECLARED["LIST_ID"] for key in rows["lists"])
 
 
