@@ -17,7 +17,9 @@ from .index cimport Index, row
 from .info cimport now_us
 from .pack cimport Pack, Packs, PackWriter
 from .places cimport Stored, find_chunk, reference_to
+from .usage cimport all_limits, packed_limits
 from .examine import HOLDING
+from .usage import STORE
 from .verify import differences
 
 cdef enum:
@@ -110,6 +112,10 @@ cdef class Amendment:
             for name in gone["buckets"]:
                 if name not in come["buckets"]:
                     self.room().delete_bucket(name)
+            here, there = all_limits(self.index, self.txn), all_limits(target, txn)
+            for key in {**here, **there}:
+                if here.get(key) != there.get(key):
+                    self.room().set_quota(b"" if key == STORE else key, there.get(key, packed_limits(None, None)))
         finally:
             target.end(txn)
 

@@ -48,6 +48,7 @@ cdef enum Operation:
     DELETE_ROWS = 10    # SideTable u8 and what the keys of the rows begin with
     MOVE_CHUNKS = 11    # chunk references: where these chunks stand from now on
     CUT_LOG = 12        # a number: commits up to that one may be gone from the log from now on
+    SET_QUOTA = 13      # name, empty for the store; limits: see `usage`
 
 # Tables of rows that hold content as those of objects do, but are none.
 cdef enum SideTable:

@@ -187,7 +187,7 @@ cdef int check_seal(bytes key, const uint8_t *value, Py_ssize_t length, str tabl
 
 
 # The bytes that a row's body has at least: whoever reads it takes them to be there.
-_LEAST = {"objects": 39, "versions": 39, "uploads": 39, "list_uses": 8, "chunks": 24, "packs": 8, "meta": 24}
+_LEAST = {"objects": 39, "versions": 39, "uploads": 39, "list_uses": 8, "chunks": 24, "packs": 8, "quotas": 32, "meta": 24}
 
 
 cdef object unsealed(bytes key, object value, str table):

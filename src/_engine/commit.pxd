@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from .codec cimport Encoder, Reference
 from .index cimport Index
 from .places cimport Stored
+from .usage cimport Usage
 
 
 cdef class Commit:
@@ -12,7 +13,9 @@ cdef class Commit:
     cdef readonly object txn
     cdef readonly uint64_t sequence
     cdef readonly uint32_t count
+    cdef readonly bint limited        # whether anything has a quota, as far as that was looked at
     cdef bint _replaying
+    cdef Usage _usage                 # of the quotas; None where there are none
     cdef Encoder _record
     cdef Py_ssize_t _operation        # where in the record the last operation begins
     cdef dict _live
@@ -29,6 +32,8 @@ cdef class Commit:
     cdef int add_list(self, bytes list_id, bytes references) except -1
     cdef int move_chunks(self, bytes references) except -1
     cdef int cut_log(self, uint64_t sequence) except -1
+    cdef int set_quota(self, bytes name, bytes limits) except -1
+    cdef int check_quotas(self) except -1
     cdef Encoder record(self, uint64_t predecessor, int64_t time, uint32_t flags, uint64_t seed)
     cdef int finish(self, uint32_t pack, uint64_t offset) except -1
     cdef int replay(self, object payload) except -1
@@ -40,8 +45,8 @@ cdef class Commit:
     cdef int _drop(self, bytes key, object table) except -1
     cdef int _drop_nameless(self, bytes place) except -1
     cdef int _keep(self, bytes place, bytes row, bytes stamp, bint nameless) except -1
-    cdef int _retain(self, bytes row) except -1
-    cdef int _release(self, bytes row) except -1
+    cdef int _retain(self, bytes row, bytes place, bint holds) except -1
+    cdef int _release(self, bytes row, bytes place, bint holds) except -1
     cdef int _add_reference(self, Reference reference) except -1
     cdef int _drop_reference(self, Reference reference) except -1
     cdef int _put_chunk(self, bytes key, Stored chunk) except -1

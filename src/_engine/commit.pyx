@@ -38,6 +38,7 @@ from .codec cimport (
     REFERENCE,
     REPLACES,
     SET_BUCKET,
+    SET_QUOTA,
     UPLOADS,
     VERSIONS,
     Decoder,
@@ -56,6 +57,7 @@ from .index cimport row as row_in
 from .info cimport HAS_EXPIRY, ROW_HEAD, EngineInfo, info_of, now_us, row_expired
 from .pack cimport aligned, write_header
 from .places cimport Stored, chunk_key, chunk_row, find_chunk
+from .usage cimport LIMITS, Usage, has_quotas
 
 cdef enum:
     COMMIT_HEAD = 24
@@ -114,6 +116,9 @@ cdef int check_change(int operation, bytes first, bytes second) except -1:
         right = length == 8
     elif operation == ADD_LIST:
         right = length == LIST_ID and second_length and second_length % REFERENCE == 0
+    elif operation == SET_QUOTA:
+        right = length <= LONGEST_BUCKET and memchr(name, 0, length) == NULL and is_text(name, length)
+        right = right and second_length == LIMITS
     elif operation in (CREATE_BUCKET, SET_BUCKET, DELETE_BUCKET):
         right = 0 < length <= LONGEST_BUCKET and memchr(name, 0, length) == NULL and is_text(name, length)
         right = right and (operation == DELETE_BUCKET or is_bucket_row(second))
@@ -149,7 +154,7 @@ cdef list operations_of(object payload, bint flags=False):
         operation = flagged & OPERATION
         first = decoder.text()
         second = None
-        if operation in (PUT_OBJECT, PUT_VERSION, PUT_ROW, ADD_LIST, CREATE_BUCKET, SET_BUCKET):
+        if operation in (PUT_OBJECT, PUT_VERSION, PUT_ROW, ADD_LIST, CREATE_BUCKET, SET_BUCKET, SET_QUOTA):
             second = decoder.text()
         elif operation not in (DELETE_OBJECT, DELETE_ROW, DELETE_ROWS, DELETE_BUCKET, MOVE_CHUNKS, CUT_LOG):
             raise CorruptStoreError(
@@ -162,7 +167,8 @@ cdef list operations_of(object payload, bint flags=False):
 
 
 cdef class Commit:
-    def __init__(self, index, txn, sequence, replaying=False):
+    def __init__(self, index, txn, sequence, replaying=False, limited=True):
+        """``limited`` is False where it is known that nothing has a quota: it is not looked for then."""
         self.index = index
         self.txn = txn
         self.sequence = sequence
@@ -173,6 +179,8 @@ cdef class Commit:
             self._record.reserve(4096)
             self._record.size = RECORD_HEADER + COMMIT_HEAD
         self._live = {}
+        if limited and has_quotas(self.index, txn):
+            self.limited, self._usage = True, Usage(self.index, txn)
 
     # What can change.
 
@@ -183,6 +191,8 @@ cdef class Commit:
 
     cdef int delete_bucket(self, bytes name) except -1:
         self._log(DELETE_BUCKET, name, None)
+        if self._usage is not None:
+            self._usage.drop(name)
         self._delete(name, self.index.buckets)
         return 0
 
@@ -196,14 +206,14 @@ cdef class Commit:
         """Make ``row`` what stands at ``place`` (the bucket's name, NUL, the key); the sealed row."""
         self._log(PUT_OBJECT, place, row)
         # The new content is counted before the old one is let go, so that what they share stays.
-        self._retain(row)
+        self._retain(row, place, True)
         cdef bytes value = sealed(place, row)
         cdef bytes old
         # Without overwriting first: most objects are new, and that tells so in one call.
         if not self.txn.put(place, value, True, False, False, self.index.objects):
             old = bytes(row_in(self.txn, self.index.objects, place, "objects"))
             self._flag(OUTLIVES if row_expired(<const uint8_t *>PyBytes_AS_STRING(old), now_us()) else REPLACES)
-            self._release(old)
+            self._release(old, place, True)
             self._schedule(place, old, False)
             self.txn.put(place, value, True, True, False, self.index.objects)
         self._schedule(place, row, True)
@@ -217,7 +227,7 @@ cdef class Commit:
         cdef bytes version_id = id_of(row)
         cdef bytes value = sealed(place, row)
         self._log(PUT_VERSION, place, row)
-        self._retain(row)
+        self._retain(row, place, True)
         if not version_id:
             self._drop_nameless(place)
         old = row_in(self.txn, self.index.objects, place, "objects")
@@ -231,7 +241,7 @@ cdef class Commit:
             elif version_id:
                 self._keep(place, old, stamp_before(stamp_of_id(version_id)), True)
             else:
-                self._release(old)
+                self._release(old, place, True)
         if row[0] != MARKER:
             self.txn.put(place, value, True, True, False, self.index.objects)
             self._schedule(place, row, True)
@@ -284,10 +294,10 @@ cdef class Commit:
     cdef int put_row(self, int table, bytes key, bytes row) except -1:
         """Put a row that is no object's; what it holds is counted as an object's content is."""
         self._log(PUT_ROW, bytes([table]) + key, row)
-        self._retain(row)
+        self._retain(row, key, table == VERSIONS)
         old = row_in(self.txn, self._side(table), key, "versions")
         if old is not None:
-            self._release(bytes(old))
+            self._release(bytes(old), key, table == VERSIONS)
         self.txn.put(key, sealed(key, row), True, True, False, self._side(table))
         return 0
 
@@ -313,7 +323,7 @@ cdef class Commit:
         """Delete a row that holds content, if it is there, and let go of the content."""
         old = row_in(self.txn, table, key, "versions")
         if old is not None:
-            self._release(bytes(old))
+            self._release(bytes(old), key, table is not self.index.uploads)
             self._delete(key, table)
         return 0
 
@@ -353,6 +363,17 @@ cdef class Commit:
             self.txn.put(CUT, sealed(CUT, number + bytes(16)), True, True, False, self.index.meta)
         return 0
 
+    cdef int set_quota(self, bytes name, bytes limits) except -1:
+        """Set the limits of a bucket, or of the store if ``name`` is empty: see `usage`."""
+        self._log(SET_QUOTA, name, limits)
+        if self._usage is None:
+            self.limited, self._usage = True, Usage(self.index, self.txn)
+        return self._usage.limit(name, limits)
+
+    cdef int check_quotas(self) except -1:
+        """Raise QuotaExceededError if what was done since the last call goes beyond a quota."""
+        return 0 if self._usage is None else self._usage.check()
+
     cdef int _delete(self, bytes key, object table) except -1:
         """Delete a row, and note how many pages became one with others by that."""
         cdef Py_ssize_t before = self._pages(table)
@@ -381,10 +402,14 @@ cdef class Commit:
 
     # References.
 
-    cdef int _retain(self, bytes row) except -1:
+    cdef int _retain(self, bytes row, bytes place, bint holds) except -1:
+        if self._usage is not None:
+            self._usage.move(place, row, holds, 1)
         return 0 if PyBytes_AS_STRING(row)[0] in (INLINE, MARKER) else self._count(row, True)
 
-    cdef int _release(self, bytes row) except -1:
+    cdef int _release(self, bytes row, bytes place, bint holds) except -1:
+        if self._usage is not None:
+            self._usage.move(place, row, holds, -1)
         return 0 if PyBytes_AS_STRING(row)[0] in (INLINE, MARKER) else self._count(row, False)
 
     def _count(self, bytes row, bint retain):
@@ -515,6 +540,8 @@ cdef class Commit:
                 self.move_chunks(first)
             elif operation == CUT_LOG:
                 self.cut_log(load64(<const uint8_t *>PyBytes_AS_STRING(<bytes>first)))
+            elif operation == SET_QUOTA:
+                self.set_quota(first, second)
             else:
                 self.delete_bucket(first)
         return 0
@@ -532,6 +559,12 @@ cdef class Commit:
                     f"the index counts less in pack {number} than what leaves it; run `trove repair` to rebuild the index"
                 )
             self.txn.put(key, sealed(key, live.to_bytes(8, "little")), True, True, False, self.index.packs)
+        if self._usage is not None:
+            for key, quota in self._usage.rows():
+                if quota is None:
+                    self._delete(key, self.index.quotas)
+                else:
+                    self.txn.put(key, sealed(key, quota), True, True, False, self.index.quotas)
         store64(p, self.sequence)
         store32(p + 8, pack)
         store32(p + 12, self.index.owner)

@@ -4,6 +4,7 @@ from .codec cimport Encoder
 from .commit cimport Commit
 from .core cimport Core
 from .pack cimport Pack
+from .usage cimport Room
 
 
 cdef class Content:
@@ -26,6 +27,6 @@ cdef class Content:
     cdef int kind(self) noexcept
 
 
-cdef Content ingest(Core core, object data, bint inline=*)
+cdef Content ingest(Core core, object data, bint inline=*, Room room=*)
 cdef bytes held_tail(Commit commit, bytes references)
 cdef bytes extent_head(list chunks, uint64_t seed)

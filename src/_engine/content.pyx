@@ -43,6 +43,7 @@ from .core cimport Core, forks_so_far
 from .index cimport row
 from .pack cimport Pack, aligned, write_header
 from .places cimport Stored, chunk_key, find_chunk, stored
+from .usage cimport Room
 
 INLINE_LIMIT = 2048         # bytes: up to here an object lives in its row; measured, see docs/engine.md
 LISTED = 8                  # more chunks than this stand in a list of their own
@@ -220,14 +221,17 @@ cdef bytes extent_head(list chunks, uint64_t seed):
     return head
 
 
-cdef Content ingest(Core core, object data, bint inline=True):
-    """``data``, of any kind that ``put`` takes, in the log as far as it is not inline, which it is only if it may."""
+cdef Content ingest(Core core, object data, bint inline=True, Room room=None):
+    """``data``, of any kind that ``put`` takes, in the log as far as it is not inline, which it is only if it may.
+
+    It ends with QuotaExceededError as soon as there is more than ``room`` has room for.
+    """
     cdef Content content = Content.__new__(Content)
     if inline and type(data) is bytes and PyBytes_GET_SIZE(data) <= INLINE_LIMIT:
         content.inline = data
     else:
         content._packs, content._extents, content._written, content._digests = [], [], {}, Encoder()
-        _fill(core, content, segments(data, core.parameters.chunk_maximum), inline)
+        _fill(core, content, segments(data, core.parameters.chunk_maximum), inline, room)
     if content.inline is not None:
         content.size = PyBytes_GET_SIZE(content.inline)
         content.etag = core.name(<const uint8_t *>PyBytes_AS_STRING(content.inline), content.size)
@@ -273,7 +277,7 @@ def segments(data, maximum):
         del buffer[:consumed]
 
 
-cdef int _fill(Core core, Content content, object source, bint inline) except -1:
+cdef int _fill(Core core, Content content, object source, bint inline, Room room) except -1:
     consumed = None
     writing = None
     pool = None
@@ -291,6 +295,8 @@ cdef int _fill(Core core, Content content, object source, bint inline) except -1
                 content.inline = bytes(view)
                 consumed = len(view)
                 continue
+            if room is not None:
+                room.require(content.size + len(view))
             if pool is None and not last:
                 pool = ThreadPoolExecutor(1, thread_name_prefix="trove-append")
             chunks, consumed = _cut(core, view, last)

@@ -141,6 +141,10 @@ cdef class Core:
             return hash128(data, length)
         return self._blake3(<bytes>data[:length]).digest(CHUNK_ID)
 
+    cdef bint may_be_limited(self) noexcept:
+        """Whether anything may have a quota now, by what this process knows without looking."""
+        return self._limited or self.state.get(STATE_SEQUENCE) != self._last
+
     # Committing.
 
     cdef object submit(self, Change change):
@@ -336,7 +340,7 @@ cdef class Core:
             # Asked before the changes note what they wrote themselves.
             flags = SETTLED if self.state.settled() else 0
             sequence = max(self.state.get(STATE_SEQUENCE), self.state.get(STATE_BURNED)) + 1
-            commit = Commit(self.index, txn, sequence)
+            commit = Commit(self.index, txn, sequence, False, self.may_be_limited())
             for change in changes:
                 if change.error is not None:
                     continue
@@ -347,6 +351,7 @@ cdef class Core:
                 before = commit.count
                 try:
                     change.stage(commit)
+                    commit.check_quotas()
                 except lmdb.Error:
                     raise
                 except Exception as error:
@@ -402,7 +407,7 @@ cdef class Core:
             raise
         # The lock is gone with the transaction: others may have committed more by now.
         self.state.publish(sequence)
-        self._last = sequence
+        self._last, self._limited = sequence, commit.limited
         self._unsaved_changes += commit.count
         self._unsaved_bytes += record.size
         return 0

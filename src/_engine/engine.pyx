@@ -46,6 +46,7 @@ from .listing cimport page
 from .places cimport placed
 from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us
 from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of
+from .usage cimport Room
 from . import store
 from .cores import close_core, open_core, require_closable
 from .index import index_error
@@ -203,16 +204,20 @@ cdef class Engine:
         cdef Core core = self.writable()
         cdef PutChange change = PutChange.__new__(PutChange)
         self._put_into(
-            core, change, bucket, key, data, content_type, metadata, tags, storage_class, expires_at, if_match,
+            core, change, True, bucket, key, data, content_type, metadata, tags, storage_class, expires_at, if_match,
             if_none_match,
         )
         return core.submit(change)
 
     cdef int _put_into(
-        self, Core core, PutChange change, object bucket, object key, object data, object content_type,
+        self, Core core, PutChange change, bint alone, object bucket, object key, object data, object content_type,
         object metadata, object tags, object storage_class, object expires_at, object if_match, object if_none_match
     ) except -1:
-        """Make ``change`` the put of these arguments; the data is in the log afterwards."""
+        """Make ``change`` the put of these arguments; the data is in the log afterwards.
+
+        Where it is not ``alone`` in its commit, other changes may make the room that a quota lacks.
+        """
+        cdef Room room = None
         if type(bucket) is not str or type(key) is not str:
             bucket, key = check_bucket(bucket), check_key(key)
         place = place_of(bucket, key)
@@ -248,7 +253,9 @@ cdef class Engine:
             check_data(data)
         if type(data) is not bytes or PyBytes_GET_SIZE(<bytes>data) > 2048:
             self._require_bucket(core, bucket, change.bucket_name)
-        change.content = ingest(core, data)
+            if alone and core.may_be_limited():
+                room = Room(core.index, "objects", change.place)
+        change.content = ingest(core, data, True, room)
         return 0
 
     def _require_bucket(self, Core core, bucket, bytes name):
@@ -553,7 +560,7 @@ cdef class Engine:
             put = PutChange.__new__(PutChange)
             bucket, key, data = args
             self._put_into(
-                core, put, bucket, key, data, options.get("content_type"), options.get("metadata"),
+                core, put, False, bucket, key, data, options.get("content_type"), options.get("metadata"),
                 options.get("tags"), options.get("storage_class"), options.get("expires_at"),
                 options.get("if_match"), options.get("if_none_match"),
             )

@@ -24,10 +24,12 @@ from .codec cimport CHUNKS, INLINE, LIST, LIST_ID, MARKER, REFERENCE, Reference,
 from .index cimport Index, row
 from .info cimport EngineInfo, info_of
 from .places cimport Stored, chunk_key, stored
+from .usage cimport counted
 from .core import head_of
 from .index import TABLES
 from .pages import check_pages
 from .reports import Problem
+from .usage import STORE
 
 HOLDING = ("objects", "versions", "uploads")  # the tables whose rows hold content
 COUNTED = 2_000_000  # chunks that are counted at once: more of them take more rounds, not more memory
@@ -117,6 +119,7 @@ cdef class Examination:
             self._check_lists()
             self._check_chunks()
             self._check_packs()
+            self._check_quotas()
         finally:
             self.index.end(self.txn)
         return self.problems
@@ -291,6 +294,23 @@ cdef class Examination:
                 )
         for number in self._live:
             self.problems.append(Problem(f"pack {number} has chunks and no row in the index"))
+
+
+    def _check_quotas(self):
+        """Count anew what is used of each quota."""
+        for key, body in self._rows("quotas"):
+            whose = "the store" if key == STORE else f"bucket {key.decode('utf-8', 'replace')!r}"
+            if key != STORE and self.txn.get(key, None, self.index.buckets) is None:
+                self.problems.append(Problem(f"{whose} has a quota and is missing"))
+            used = int.from_bytes(body[16:24], "little"), int.from_bytes(body[24:32], "little")
+            try:
+                there = counted(self.index, self.txn, key)
+            except CorruptStoreError:
+                continue  # told by _check_seals
+            if used != there:
+                self.problems.append(
+                    Problem(f"{whose} is counted with {used[0]} bytes and {used[1]} objects, and {there[0]} and {there[1]} are there")
+                )
 
 
 def row_number(Examination examination, name, bytes key):

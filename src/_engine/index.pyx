@@ -57,7 +57,10 @@ MAX_READERS = 1024
 # Where LMDB keeps what processes share of an index: 64 bytes for each reader, and what precedes them. Allocated
 # before it is mapped, like the index.
 LOCK_SIZE = 68 << 10
-TABLES = ("buckets", "objects", "versions", "uploads", "expiry", "lists", "list_uses", "chunks", "packs", "meta")
+TABLES = (
+    "buckets", "objects", "versions", "uploads", "expiry", "lists", "list_uses", "chunks", "packs", "quotas",
+    "meta",
+)
 HEAD = b"head"  # the row of the table ``meta``: which commit the index is at, and whose it is
 SPARE = "spare"  # the table that holds no rows, but pages
 LIB_VERSION = 1  # LMDB 1.0's file format takes the 1,280 bytes of our longest keys
@@ -194,7 +197,7 @@ cdef class Index:
         self._writing = writing
         (
             self.buckets, self.objects, self.versions, self.uploads, self.expiry, self.lists, self.list_uses,
-            self.chunks, self.packs, self.meta, self.spare
+            self.chunks, self.packs, self.quotas, self.meta, self.spare
         ) = tables
 
     def _require_own_tables(self):

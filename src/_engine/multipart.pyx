@@ -32,6 +32,7 @@ from .content cimport Content, held_tail, ingest
 from .core cimport Change, Core
 from .index cimport Index, row
 from .info cimport ROW_ETAG, ROW_HEAD, ROW_TIME, EngineInfo, attributes_block, info_of, microseconds, now_us
+from .usage cimport Room
 from .content import LISTED
 from .index import index_error
 from .lifecycle import DAY
@@ -83,9 +84,14 @@ cdef class PartChange(UploadChange):
         self.content.settle(self.core, commit)
         tail = self.content.tail(commit)
         made = make_row(self.content.kind(), self.content.size, self.content.etag, 0, bytes(5), tail)
-        commit.put_row(UPLOADS, self.at + self.number.to_bytes(PART, "big"), made)
+        commit.put_row(UPLOADS, part_key(self), made)
         self.result = PartInfo(self.number, self.content.etag.hex(), self.content.size)
         return 0
+
+
+cdef bytes part_key(PartChange change):
+    """The key of a part's row."""
+    return change.at + change.number.to_bytes(PART, "big")
 
 
 cdef class CompleteChange(UploadChange):
@@ -212,7 +218,7 @@ def upload_part(Core core, durable, bucket, key, upload_id, part_number, data):
     check_data(data)
     require_upload(core, change)  # before data is read that could not be kept
     change.core = core
-    change.content = ingest(core, data, False)
+    change.content = ingest(core, data, False, Room(core.index, "uploads", part_key(change)))
     return core.submit(change)
 
 

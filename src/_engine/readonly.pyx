@@ -300,7 +300,7 @@ cdef class ReadonlyIndex(Index):
             builder.buckets, builder.objects, builder.versions, builder.uploads
         )
         self.expiry, self.lists, self.list_uses = builder.expiry, builder.lists, builder.list_uses
-        self.chunks, self.packs, self.meta = builder.chunks, builder.packs, builder.meta
+        self.chunks, self.packs, self.quotas, self.meta = builder.chunks, builder.packs, builder.quotas, builder.meta
 
     def _map_state(self):
         self._page = mapped_state(self._store, self._packs_of_store.store_id)

@@ -34,6 +34,7 @@ from .codec cimport (
     PUT_VERSION,
     REFERENCE,
     SET_BUCKET,
+    SET_QUOTA,
     reference_at,
 )
 from .commit cimport operations_of
@@ -66,7 +67,7 @@ SPANS = 100  # of missing commits that are named at most
 # What a commit did to a bucket or an object, for people.
 _WORDS = {
     PUT_OBJECT: "a put", PUT_VERSION: "a put or delete", PUT_ROW: "a put", DELETE_ROW: "a delete",
-    SET_BUCKET: "a change of its settings", DELETE_OBJECT: "a delete", CREATE_BUCKET: "its creation", DELETE_BUCKET: "its deletion",
+    SET_BUCKET: "a change of its settings", SET_QUOTA: "a change of its quota", DELETE_OBJECT: "a delete", CREATE_BUCKET: "its creation", DELETE_BUCKET: "its deletion",
 }
 
 # What of an object is in which table, for people.
@@ -413,7 +414,7 @@ class Repair:
             self._lost.append(
                 Lost(
                     f"{operation} by commit {sequence}, which follows a damaged one; it is as it was before",
-                    bucket.decode("utf-8", "replace"),
+                    bucket.decode("utf-8", "replace") or None,
                     key.decode("utf-8", "replace") if nul else None,
                 )
             )

@@ -232,6 +232,19 @@ class CorruptStoreError(TroveError):
 class QuotaExceededError(TroveError):
     """The write would exceed a quota."""
 
+    @classmethod
+    def of(
+        cls, bucket: str, key: str, unit: str, *, wanted: int, limit: int, whole_store: bool = False
+    ) -> Self:
+        """Of ``unit`` ("bytes" or "objects") there would be ``wanted``, and the quota is ``limit``."""
+        whose = "the store" if whole_store else f"bucket {shown(bucket)}"
+        return cls(
+            f"with object {shown(key)} in bucket {shown(bucket)} {whose} would hold {wanted:,} {unit} and "
+            f"its quota is {limit:,}; delete something first, or raise the quota with set_quota()",
+            bucket=bucket,
+            key=key,
+        )
+
 
 class StorageIOError(TroveError, OSError):
     """A call to the storage medium failed; ``errno`` holds its number where there is one."""

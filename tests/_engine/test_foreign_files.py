@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import lmdb
 import pytest
+from harness.changed_rows import changed_rows
 from harness.damage import ALL, Damaged, problems, repaired
 from harness.files import unchanged
-from harness.index_rows import check_store, rebuilt_rows, rows_of, seed_of
-from xxhash import xxh3_64_digest, xxh3_128_hexdigest
+from harness.index_rows import check_store, rebuilt_rows, rows_of
+from xxhash import xxh3_128_hexdigest
 
 from trove.errors import CorruptStoreError
 
@@ -29,15 +29,9 @@ def other(tmp_path: Path) -> Damaged:
 
 def made_older(file: Path) -> None:
     """Have an index or a snapshot name no store, as if an older version had made it."""
-    size = file.stat().st_size + (1 << 20)
-    env = lmdb.open(
-        str(file), map_size=size, subdir=False, lock=False, max_dbs=1, lib_version=1, create=False
-    )
-    meta = env.open_db(b"meta", create=False)
-    with env, env.begin(write=True, db=meta) as txn:
-        head = bytearray(txn.get(b"head", b"")[8:])
-        head[OWNER] = bytes(4)
-        txn.put(b"head", xxh3_64_digest(head, seed_of(b"head"))[::-1] + bytes(head))
+    with changed_rows(file, "meta") as rows:
+        head = rows[b"head"]
+        rows[b"head"] = head[: OWNER.start] + bytes(4) + head[OWNER.stop :]
     if file.with_suffix(".xxh3").exists():
         file.with_suffix(".xxh3").write_text(xxh3_128_hexdigest(file.read_bytes()) + "\n")
 

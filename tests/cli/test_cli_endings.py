@@ -219,7 +219,7 @@ def test_every_verb_has_a_help(run: Any) -> None:
     verbs = run("--help").output.partition("Commands:")[2].split("\n")[1:]
     names = [each.split()[0] for each in verbs if each.strip()]
     assert set(names) == {
-        *("put", "get", "cat", "ls", "stat", "rm", "cp", "mb", "rb", "buckets", "versions"),
+        *("put", "get", "cat", "ls", "stat", "rm", "cp", "mb", "rb", "buckets", "versions", "quota"),
         *("verify", "repair", "compact", "snapshot", "stats"),
         *("conformance", "drivers", "demo"),
     }

@@ -31,6 +31,8 @@ VERBS = {
     "rm": ("rm", "{dsn}#b/k"),
     "rm -f": ("rm", "-f", "{dsn}#b/k"),
     "rb": ("rb", "{dsn}#b"),
+    "quota": ("quota", "{dsn}#b"),
+    "quota to set": ("quota", "{dsn}", "--max-bytes", "1"),
     "snapshot": ("snapshot", "{dsn}"),
     "compact": ("compact", "{dsn}"),
 }

@@ -109,7 +109,7 @@ def test_the_kinds_and_operations_are_the_codes() -> None:
     for value, name, _ in table("Record header", "kind"):
         assert DECLARED[name.strip("`")] == int(value)
     operations = table("Commit", "operation")
-    assert [int(value) for _, value, _ in operations] == list(range(1, 13))
+    assert [int(value) for _, value, _ in operations] == list(range(1, 14))
     for name, value, _ in operations:
         assert DECLARED[name.strip("`")] == int(value)
     content = table("Object row", "offset")[0][2]

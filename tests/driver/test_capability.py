@@ -16,6 +16,7 @@ ALL = {
     "MultipartDriver",
     "NotificationDriver",
     "PresignDriver",
+    "QuotaDriver",
     "RangeDriver",
     "ServerCopyDriver",
     "VersioningDriver",

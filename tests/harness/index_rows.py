@@ -18,7 +18,7 @@ import xxhash
 import trove
 
 HOLDING = ("objects", "versions", "uploads")  # rows that hold content
-TABLES = ("buckets", *HOLDING, "expiry", "lists", "list_uses", "chunks", "packs", "meta")
+TABLES = ("buckets", *HOLDING, "expiry", "lists", "list_uses", "chunks", "packs", "quotas", "meta")
 INLINE, CHUNKS, LIST, MARKER = range(4)
 REFERENCE = struct.Struct("<16sIIQ")  # id, length and salt, pack, offset
 CHUNK = struct.Struct("<IIQQ")  # pack, length, offset, references
@@ -152,6 +152,19 @@ def check_counts(rows: Rows) -> None:
     assert set(live) <= set(rows["packs"])
 
 
+def check_quotas(rows: Rows) -> None:
+    """Count what is used of each quota anew."""
+    for key, quota in rows["quotas"].items():
+        assert key == b"\0" or key in rows["buckets"], f"a quota of no bucket: {key!r}"
+        size = number = 0
+        for table in HOLDING:
+            for place, row in rows[table].items():
+                if row[0] != MARKER and (key == b"\0" or place.startswith(key + b"\0")):
+                    size += int.from_bytes(row[2:10], "little")
+                    number += table != "uploads"
+        assert struct.unpack("<QQQQ", quota)[2:] == (size, number), f"what is used of the quota of {key!r}"
+
+
 def rebuilt_rows(store: Path | str, scratch: Path, cut: int = 0) -> Rows:
     """The rows that the log alone gives: of a copy of the store that has its STORE file and its packs.
 
@@ -178,6 +191,7 @@ def check_store(store: Path | str, scratch: Path) -> Rows:
     """The index of a closed store is right in itself, and is what its log gives."""
     rows = rows_of(store, scratch)
     check_counts(rows)
+    check_quotas(rows)
     again = rebuilt_rows(store, scratch, int.from_bytes(rows["meta"].get(b"cut", b"")[:8], "little"))
     for table in TABLES:
         assert again[table].keys() == rows[table].keys(), f"rebuilt, {table} has other keys"

@@ -19,6 +19,7 @@ from .failure import EXIT_CODES, Carried, guarded
 from .listing import ls, versions
 from .location import ENVIRONMENT, Stores
 from .objects import cat, get, put, rm, stat
+from .quota import quota
 from .secrets import keep_secrets
 from .store import compact, repair, snapshot, stats, verify
 
@@ -90,7 +91,7 @@ def trove(ctx: click.Context) -> None:
 
 
 for _verb in (
-    *(put, get, cat, ls, stat, rm, cp, mb, rb, buckets, versions),
+    *(put, get, cat, ls, stat, rm, cp, mb, rb, buckets, versions, quota),
     *(verify, repair, compact, snapshot, stats),
     *(conformance, drivers, demo),
 ):

@@ -1,4 +1,4 @@
-"""The values of options: durations, times, ranges, name=value pairs."""
+"""The values of options: durations, times, ranges, limits, name=value pairs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from ..driver import check_range
+from ..driver import MAX_QUOTA, check_range
 from ..errors import InvalidRangeError, shown
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -58,6 +58,15 @@ def byte_range(ctx: click.Context, param: click.Parameter, value: str | None) ->
             f"{shown(value)} is no range; write 0-1023, 1024- or -100", ctx, param
         ) from error
     return spec
+
+
+def limit(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The limit of a quota: digits, or ``none``."""
+    if value is None or value == "none":
+        return value
+    if not re.fullmatch(r"[0-9]{1,19}", value) or int(value) > MAX_QUOTA:
+        raise click.BadParameter(f"{value!r} is no limit; write a whole number, or none", ctx, param)
+    return value
 
 
 def pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:

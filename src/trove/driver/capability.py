@@ -24,6 +24,7 @@ from .types import (
     ObjectInfo,
     ObjectRef,
     PartInfo,
+    Quota,
     UploadInfo,
     VersionInfo,
 )
@@ -202,6 +203,31 @@ class LifecycleDriver(Driver):
         """
 
 
+class QuotaDriver(Driver):
+    """Limits on what a bucket, or the whole store, holds.
+
+    What counts is what is kept, whatever storage it shares: the sizes of all objects, of all old versions,
+    and of the parts of open uploads; as objects count current objects and old versions, not delete markers
+    and not parts. An object whose ``expires_at`` is over counts until it is removed.
+    """
+
+    @abstractmethod
+    def set_quota(
+        self, bucket: str | None, *, max_bytes: int | None = None, max_objects: int | None = None
+    ) -> None:
+        """Limit what ``bucket`` may hold, or with ``None`` what all buckets together may.
+
+        Both limits are replaced; ``None`` is no limit. From then on whatever would exceed a limit
+        raises QuotaExceededError and changes nothing, exactly at the limit, whoever else writes. Limits
+        below what is there are allowed: nothing may grow then until enough is deleted. A bucket's quota
+        goes with it. Raises InvalidArgumentError for limits that are no whole numbers from 0 on.
+        """
+
+    @abstractmethod
+    def get_quota(self, bucket: str | None) -> Quota:
+        """The limits of ``bucket``, or with ``None`` of the store, as they were set."""
+
+
 class PresignDriver(Driver):
     """URLs that let others read or write one object for a while."""
 
@@ -219,6 +245,7 @@ _CAPABILITIES = (
     MultipartDriver,
     NotificationDriver,
     PresignDriver,
+    QuotaDriver,
     RangeDriver,
     ServerCopyDriver,
     VersioningDriver,

@@ -32,6 +32,7 @@ from .types import (
     ObjectInfo,
     ObjectRef,
     PartInfo,
+    Quota,
     ReadOnlyDict,
 )
 
@@ -41,6 +42,7 @@ MAX_PARTS = 10_000
 DEFAULT_MAX_KEYS = 1000
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 MAX_DAYS = timedelta.max.days
+MAX_QUOTA = (1 << 63) - 1
 _LONGEST_TIMEOUT = (
     threading.TIMEOUT_MAX / 2
 )  # whoever adds it to a clock must not pass the maximum by rounding
@@ -389,6 +391,21 @@ def check_lifetime(expires: object) -> timedelta:
     if not isinstance(expires, timedelta) or expires <= timedelta(0):
         raise InvalidArgumentError(f"expires is {shown(expires)}; give a timedelta above zero")
     return expires
+
+
+def check_quota(max_bytes: object, max_objects: object) -> Quota:
+    """The limits of a quota: whole numbers from 0 on, or ``None``."""
+    return Quota(_check_limit("max_bytes", max_bytes), _check_limit("max_objects", max_objects))
+
+
+def _check_limit(name: str, limit: object) -> int | None:
+    if limit is None:
+        return None
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 0 <= limit <= MAX_QUOTA:
+        raise InvalidArgumentError(
+            f"{name} is {shown(limit)}; give a whole number from 0 to {MAX_QUOTA}, or None for no limit"
+        )
+    return limit
 
 
 def check_rules(rules: object) -> list[LifecycleRule]:

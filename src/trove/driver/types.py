@@ -160,6 +160,14 @@ class LifecycleRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """The most that a bucket, or a whole store, may hold, in bytes and objects; ``None`` is no limit."""
+
+    max_bytes: int | None = None
+    max_objects: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LifecycleReport:
     """What one ``apply_lifecycle`` did: numbers of objects.
 

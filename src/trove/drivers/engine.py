@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Unpack
 
-from trove._engine import lifecycle, multipart, versions
+from trove._engine import lifecycle, multipart, quota, versions
 from trove._engine.batch import Batch
 from trove._engine.compact import compact
 from trove._engine.engine import Engine
@@ -32,6 +32,8 @@ from ..driver import (
     ObjectReader,
     PartInfo,
     PutOptions,
+    Quota,
+    QuotaDriver,
     RangeDriver,
     ServerCopyDriver,
     UploadInfo,
@@ -51,6 +53,7 @@ class EngineDriver(
     VersioningDriver,
     NotificationDriver,
     LifecycleDriver,
+    QuotaDriver,
 ):
     """A store in a folder: ``trove:///absolute/path`` or ``trove://./relative``, made when it is not there.
 
@@ -176,6 +179,21 @@ class EngineDriver(
         It is done in several commits; what was due when it began is done when it returns.
         """
         return lifecycle.apply_lifecycle(self.opened_to_write(), self.durable, now)
+
+    # Quotas.
+
+    def set_quota(
+        self, bucket: str | None, *, max_bytes: int | None = None, max_objects: int | None = None
+    ) -> None:
+        """Limit what ``bucket``, or the store, may hold: see :meth:`trove.QuotaDriver.set_quota`.
+
+        What is there is counted when a quota is set where there was none, about a million objects a second,
+        and writers wait meanwhile.
+        """
+        quota.set_quota(self.opened_to_write(), self.durable, bucket, max_bytes, max_objects)
+
+    def get_quota(self, bucket: str | None) -> Quota:
+        return quota.get_quota(self.opened(), bucket)
 
     # Housekeeping.
 

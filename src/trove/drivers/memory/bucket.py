@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ...driver import Attributes, BucketInfo, Conditions, LifecycleRule, ObjectInfo, PartInfo
+from ...driver import Attributes, BucketInfo, Conditions, LifecycleRule, ObjectInfo, PartInfo, Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ class Upload:
     initiated: datetime
     parts: dict[int, tuple[PartInfo, bytes]] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """The bytes of its parts."""
+        return sum(part.size for part, _ in self.parts.values())
+
 
 class Bucket:
     """The chains of one bucket. Not thread-safe: the driver's lock is held around every call."""
@@ -46,6 +51,9 @@ class Bucket:
         self.versioning = False
         self.rules: list[LifecycleRule] = []
         self.uploads: dict[str, Upload] = {}
+        self.quota = Quota()
+        self.used_bytes = 0  # of versions and parts
+        self.used_objects = 0  # versions that are no delete markers
         self._chains: dict[str, list[Version]] = {}
         self._keys: list[str] = []  # those of _chains, in order
 
@@ -87,17 +95,28 @@ class Bucket:
             insort(self._keys, key)
             self._chains[key] = []
         self._chains[key].append(version)
+        self._count(version, 1)
 
     def replace_newest(self, key: str, version: Version) -> None:
         self._chains[key][-1] = version
 
     def remove(self, key: str, version_id: str) -> None:
         """Take one version out, if it is there."""
-        chain = [each for each in self._chains.get(key, ()) if each.info.version_id != version_id]
+        chain = []
+        for each in self._chains.get(key, ()):
+            if each.info.version_id == version_id:
+                self._count(each, -1)
+            else:
+                chain.append(each)
         if chain:
             self._chains[key] = chain
         elif self._chains.pop(key, None) is not None:
             del self._keys[bisect_left(self._keys, key)]
+
+    def _count(self, version: Version, sign: int) -> None:
+        if version.data is not None:
+            self.used_bytes += sign * version.info.size
+            self.used_objects += sign
 
 
 def content_of(version: Version) -> bytes:

@@ -27,6 +27,8 @@ from ...driver import (
     ObjectReader,
     ObjectRef,
     PartInfo,
+    Quota,
+    QuotaDriver,
     RangeDriver,
     RangeSpec,
     ServerCopyDriver,
@@ -44,6 +46,7 @@ from ...driver import (
     check_part_number,
     check_parts,
     check_put,
+    check_quota,
     check_range,
     check_ref,
     check_region,
@@ -81,7 +84,13 @@ MOST_EVENTS = 99_999_999_999
 
 
 class MemoryDriver(
-    RangeDriver, ServerCopyDriver, MultipartDriver, VersioningDriver, NotificationDriver, LifecycleDriver
+    RangeDriver,
+    ServerCopyDriver,
+    MultipartDriver,
+    VersioningDriver,
+    NotificationDriver,
+    LifecycleDriver,
+    QuotaDriver,
 ):
     """Objects in this process's memory: ``mem://``, or ``mem://?events=N`` to retain N events.
 
@@ -393,7 +402,11 @@ class MemoryDriver(
         content = whole(data)
         part = PartInfo(part_number, content_etag(content), len(content))
         with store.lock:
-            self._upload(store, bucket, key, upload_id).parts[part_number] = (part, content)
+            upload, held = self._upload(store, bucket, key, upload_id), store.bucket(bucket)
+            before = upload.parts[part_number][0].size if part_number in upload.parts else 0
+            store.require_room(held, key, part.size - before, 0)
+            upload.parts[part_number] = (part, content)
+            held.used_bytes += part.size - before
         return part
 
     def complete_multipart(
@@ -406,8 +419,8 @@ class MemoryDriver(
             upload = self._upload(store, bucket, key, upload_id)
             content = b"".join(_sent(upload, part, bucket) for part in wanted)
             etag = multipart_etag(wanted)
-            info = store.write(bucket, key, content, etag, upload.attributes, upload.conditions)
-            del store.bucket(bucket).uploads[upload_id]
+            info = store.write(bucket, key, content, etag, upload.attributes, upload.conditions, upload.size)
+            self._end(store, bucket, upload_id)
             return info
 
     def abort_multipart(self, bucket: str, key: str, upload_id: str) -> None:
@@ -415,7 +428,7 @@ class MemoryDriver(
         self._check_upload(bucket, key, upload_id)
         with store.lock:
             self._upload(store, bucket, key, upload_id)
-            del store.bucket(bucket).uploads[upload_id]
+            self._end(store, bucket, upload_id)
 
     def list_parts(self, bucket: str, key: str, upload_id: str) -> builtins.list[PartInfo]:
         store = self._opened()
@@ -444,6 +457,11 @@ class MemoryDriver(
         if upload is None or upload.key != key:
             raise UploadNotFoundError.of(bucket, key, upload_id)
         return upload
+
+    @staticmethod
+    def _end(store: Store, bucket: str, upload_id: str) -> None:
+        held = store.bucket(bucket)
+        held.used_bytes -= held.uploads.pop(upload_id).size
 
     # Watching.
 
@@ -488,6 +506,29 @@ class MemoryDriver(
         moment = utc_now() if now is None else check_time("now", now)
         with store.lock:
             return lifecycle.apply(store, moment)
+
+    # Quotas.
+
+    def set_quota(
+        self, bucket: str | None, *, max_bytes: int | None = None, max_objects: int | None = None
+    ) -> None:
+        store = self._opened()
+        if bucket is not None:
+            check_bucket(bucket)
+        quota = check_quota(max_bytes, max_objects)
+        with store.lock:
+            if bucket is None:
+                store.quota = quota
+            else:
+                store.bucket(bucket).quota = quota
+
+    def get_quota(self, bucket: str | None) -> Quota:
+        store = self._opened()
+        if bucket is None:
+            return store.quota
+        check_bucket(bucket)
+        with store.lock:
+            return store.bucket(bucket).quota
 
 
 def _is_number_of_events(text: str) -> bool:

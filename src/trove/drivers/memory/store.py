@@ -7,8 +7,14 @@ import threading
 from datetime import UTC, datetime
 from weakref import WeakSet
 
-from ...driver import Attributes, Conditions, Handles, ObjectInfo
-from ...errors import BucketNotFoundError, DriverClosedError, ObjectNotFoundError, VersionNotFoundError
+from ...driver import Attributes, Conditions, Handles, ObjectInfo, Quota
+from ...errors import (
+    BucketNotFoundError,
+    DriverClosedError,
+    ObjectNotFoundError,
+    QuotaExceededError,
+    VersionNotFoundError,
+)
 from .bucket import Bucket, Version
 from .events import EventLog
 
@@ -22,6 +28,7 @@ class Store:
         self.buckets: dict[str, Bucket] = {}
         self.events = EventLog(self.lock, retained_events)
         self.handles = Handles()
+        self.quota = Quota()
         self._driver = driver
         self._versions = 0
         _all.add(self)
@@ -58,13 +65,22 @@ class Store:
         etag: str,
         attributes: Attributes,
         conditions: Conditions,
+        freed: int = 0,
     ) -> ObjectInfo:
-        """Make a new version the current one, if the conditions hold."""
+        """Make a new version the current one, if the conditions hold and the quotas have room for it.
+
+        ``freed`` are bytes of the bucket that go with it.
+        """
         held = self.bucket(bucket)
         now = utc_now()
         self.settle(held, key, now)
         before = held.current(key, now)
         conditions.check(bucket, key, None if before is None else before.info.etag)
+        # What has no id goes when another without one comes.
+        replaced = None if held.versioning else held.find(key, "")
+        objects = 0 if replaced is not None and replaced.data is not None else 1
+        freed += replaced.info.size if replaced is not None else 0
+        self.require_room(held, key, len(content) - freed, objects)
         info = ObjectInfo(
             key,
             len(content),
@@ -79,6 +95,28 @@ class Store:
         held.push(key, Version(info, content, attributes.expires_at))
         self.events.append(bucket, key, None if before is None else before.info, info)
         return info
+
+    def require_room(self, held: Bucket, key: str, size: int, objects: int) -> None:
+        """Raise QuotaExceededError if a quota does not allow that many bytes and objects more in a bucket."""
+        for quota, sharing in ((held.quota, (held,)), (self.quota, self.buckets.values())):
+            if quota == Quota():
+                continue
+            used_bytes = sum(each.used_bytes for each in sharing)
+            used_objects = sum(each.used_objects for each in sharing)
+            for unit, limit, more, used in (
+                ("bytes", quota.max_bytes, size, used_bytes),
+                ("objects", quota.max_objects, objects, used_objects),
+            ):
+                # What does not grow is allowed, however much there is.
+                if limit is not None and more > 0 and used + more > limit:
+                    raise QuotaExceededError.of(
+                        held.info.name,
+                        key,
+                        unit,
+                        wanted=used + more,
+                        limit=limit,
+                        whole_store=quota is self.quota,
+                    )
 
     def settle(self, held: Bucket, key: str, now: datetime | None = None) -> bool:
         """Delete the object of ``key`` if its ``expires_at`` is over; whether it was."""

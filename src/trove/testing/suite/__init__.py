@@ -24,6 +24,7 @@ from .multipart import MultipartSuite
 from .notification import NotificationSuite
 from .presign import PresignSuite
 from .put_get import PutGetSuite
+from .quota import QuotaSuite
 from .range_reads import RangeSuite
 from .ranges import RangeReadSuite
 from .reader import ReaderSuite
@@ -59,6 +60,7 @@ class DriverSuite(
     VersioningSuite,
     NotificationSuite,
     LifecycleSuite,
+    QuotaSuite,
     PresignSuite,
 ):
     """All that the contract asks of a driver."""
@@ -70,6 +72,7 @@ __all__ = [
     "MultipartSuite",
     "NotificationSuite",
     "PresignSuite",
+    "QuotaSuite",
     "RangeSuite",
     "ServerCopySuite",
     "Suite",

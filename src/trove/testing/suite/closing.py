@@ -18,6 +18,7 @@ from ...driver import (
     ObjectRef,
     PartInfo,
     PresignDriver,
+    QuotaDriver,
     RangeDriver,
     ServerCopyDriver,
     VersioningDriver,
@@ -63,6 +64,8 @@ CALLS: dict[str, tuple[type[Driver], Callable[[Any], object]]] = {
     "set_lifecycle": (LifecycleDriver, lambda drv: drv.set_lifecycle(NAME, [])),
     "get_lifecycle": (LifecycleDriver, lambda drv: drv.get_lifecycle(NAME)),
     "apply_lifecycle": (LifecycleDriver, lambda drv: drv.apply_lifecycle()),
+    "set_quota": (QuotaDriver, lambda drv: drv.set_quota(NAME, max_bytes=1)),
+    "get_quota": (QuotaDriver, lambda drv: drv.get_quota(NAME)),
     "presign_get": (PresignDriver, lambda drv: drv.presign_get(NAME, KEY, timedelta(hours=1))),
     "presign_put": (PresignDriver, lambda drv: drv.presign_put(NAME, KEY, timedelta(hours=1))),
 }
