@@ -14,6 +14,7 @@ import lmdb
 import pytest
 from harness.alone import Child, alone, together
 from harness.described import described, name_of
+from harness.held_read import HeldRead
 from harness.index_rows import check_store
 
 from trove.drivers.engine import EngineDriver
@@ -70,6 +71,33 @@ def test_the_index_grows_under_eight_processes(tmp_path: Path) -> None:
     with opened(tmp_path) as driver:
         assert driver.stats().objects == writers * objects + 3
     check_store(tmp_path / "store", tmp_path / "scratch")
+
+
+@alone()
+@pytest.mark.parametrize("mode", ["rw", "r"])
+@pytest.mark.parametrize("commits", [1, 2, 3])
+def test_a_read_held_up_where_it_begins_sees_a_whole_index(tmp_path: Path, mode: str, commits: int) -> None:
+    """After two commits the meta page that it was about to copy is of another commit than it noted."""
+    held = HeldRead(tmp_path)
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        driver.put("b", "k", b"before")
+
+    def read() -> None:
+        with opened(tmp_path, mode=mode) as driver:
+            assert driver.get("b", "k").read() == b"before"
+            held.make_ready(tmp_path / "store" / "index" / "data.mdb")
+            assert driver.get("b", "k").read() in (b"before", str(commits - 1).encode())
+            assert driver.get("b", "k").read() == str(commits - 1).encode()
+
+    with opened(tmp_path) as driver:
+        driver.put("b", "other", b"opened to write")
+        reader = Child(read)
+        held.wait()
+        for number in range(commits):
+            driver.put("b", "k", str(number).encode())
+        held.let_go()
+        assert reader.wait() == 0
 
 
 def killed_while_reading(folder: Path, transactions: int) -> None:

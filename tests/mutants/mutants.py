@@ -149,7 +149,35 @@ MUTANTS = (
         "or __atomic_load_n(self._sequence, __ATOMIC_SEQ_CST) == before:\n"
         "                    return txn\n",
         "                return txn\n",
-        ("tests/_engine/test_index_sharing.py", "tests/_engine/test_processes.py", CLIENTS),
+        ("tests/_engine/test_index_sharing.py",),
+    ),
+    Mutant(
+        "a quota is looked at before the write lock is taken",
+        "core.pyx",
+        "                    commit.check_quotas()\n",
+        "                    pass\n",
+        ("tests/_engine/test_quota.py",),
+    ),
+    Mutant(
+        "a quota that another process sets is not noticed",
+        "core.pyx",
+        "        return self._limited or self.state.get(STATE_SEQUENCE) != self._last\n",
+        "        return self._limited or not self._last\n",
+        ("tests/_engine/test_quota.py",),
+    ),
+    Mutant(
+        "a replaced object still counts",
+        "usage.pyx",
+        "            quota[_BYTES] += sign * size\n",
+        "            quota[_BYTES] += max(0, sign) * size\n",
+        ("tests/_engine/test_quota.py",),
+    ),
+    Mutant(
+        "the index of another store is taken for one's own",
+        "same_log.pyx",
+        "            return owner == index.owner\n",
+        "            pass\n",
+        ("tests/_engine/test_foreign_files.py",),
     ),
     Mutant(
         "a snapshot counts before the log is flushed",

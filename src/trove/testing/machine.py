@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ..driver import Driver, MultipartDriver, ObjectInfo, PartInfo, VersioningDriver
+from ..driver import Driver, MultipartDriver, ObjectInfo, PartInfo, QuotaDriver, VersioningDriver
 from ..errors import (
     BucketExistsError,
     BucketNotEmptyError,
@@ -30,6 +30,7 @@ from ..errors import (
     InvalidRangeError,
     ObjectNotFoundError,
     PreconditionFailedError,
+    QuotaExceededError,
     TroveError,
     UnsupportedOptionError,
     UploadNotFoundError,
@@ -91,8 +92,8 @@ class DriverMachine(RuleBasedStateMachine):
 
         TestMyMachine = MyMachine.TestCase
 
-    Only buckets of the machine's own are touched, and deleted at the end. Versions and multipart uploads
-    take part when the driver has them.
+    Only buckets of the machine's own are touched, and deleted at the end. Versions, multipart uploads and
+    quotas take part when the driver has them.
     """
 
     def __init__(self) -> None:
@@ -471,6 +472,27 @@ class DriverMachine(RuleBasedStateMachine):
     def _multipart(self) -> MultipartDriver:
         assert isinstance(self.driver, MultipartDriver)
         return self.driver
+
+    # Quotas.
+
+    @precondition(lambda self: isinstance(self.driver, QuotaDriver))
+    @rule(label=BUCKETS, key=KEYS, data=CONTENTS, short=st.booleans(), kept=st.booleans())
+    def put_at_the_quota(self, label: str, key: str, data: bytes, short: bool, kept: bool) -> None:
+        """A put that there is just the room for, or a byte less; ``kept``: it is counted from now on."""
+        assume(label in self.model)
+        assert isinstance(self.driver, QuotaDriver)
+        name, held = self.names[label], self.model[label]
+        replaced = None if held.versioning else held.current(key)
+        more = len(data) - len(replaced.data if replaced else b"")
+        parts = [part for each in self.uploads if each.label == label for part in each.parts.values()]
+        there = held.size() + sum(len(content) for _, content in parts)
+        self.driver.set_quota(name, max_bytes=max(0, there + more - short))
+        if short and more > 0:
+            self._raises(QuotaExceededError, lambda: self.driver.put(name, key, data))
+        else:
+            info = self.driver.put(name, key, data)
+            self._written(label, key, info, data, {})
+        self.driver.set_quota(name, max_bytes=1 << 40 if kept else None)
 
 
 def machine_for(open_driver: Callable[[], Driver]) -> type[DriverMachine]:

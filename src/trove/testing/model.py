@@ -30,6 +30,10 @@ class ModelBucket:
         versions = self.keys.get(key)
         return list(versions.values())[-1] if versions else None
 
+    def size(self) -> int:
+        """The bytes of all versions."""
+        return sum(len(each.data) for versions in self.keys.values() for each in versions.values() if each)
+
     def write(self, key: str, version_id: str, written: ModelObject | None) -> None:
         if not self.versioning:
             self.keys.pop(key, None)
