@@ -21,8 +21,10 @@ from trove import (
     ObjectRef,
     PartInfo,
     PreconditionFailedError,
+    Quota,
 )
 from trove.driver import (
+    MAX_QUOTA,
     Attributes,
     Conditions,
     check_bucket,
@@ -34,6 +36,7 @@ from trove.driver import (
     check_part_number,
     check_parts,
     check_put,
+    check_quota,
     check_ref,
     check_region,
     check_rules,
@@ -529,3 +532,20 @@ WRONG_RULES: dict[str, Callable[[], Any]] = {
 def test_rules_that_are_wrong_or_contradict_are_refused(wrong: Callable[[], Any]) -> None:
     with pytest.raises(InvalidArgumentError):
         check_rules(wrong())
+
+
+# Quotas.
+
+
+@pytest.mark.parametrize("limit", [None, 0, 1, MAX_QUOTA])
+def test_limits_are_given_back(limit: int | None) -> None:
+    assert check_quota(limit, None) == Quota(limit, None)
+    assert check_quota(None, limit) == Quota(None, limit)
+
+
+@pytest.mark.parametrize("limit", [-1, MAX_QUOTA + 1, "1", 1.0, True, False, [1], 10**5000], ids=shown)
+def test_what_is_no_limit_is_refused_by_its_name(limit: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="max_bytes is"):
+        check_quota(limit, None)
+    with pytest.raises(InvalidArgumentError, match="max_objects is"):
+        check_quota(None, limit)

@@ -20,6 +20,7 @@ from trove import (
     ObjectInfo,
     ObjectRef,
     PartInfo,
+    Quota,
     UploadInfo,
     VersionInfo,
 )
@@ -38,6 +39,7 @@ VALUES: list[Any] = [
     ObjectEvent(EventType.CREATED, "b", "k", INFO, 7),
     LifecycleRule("id", "p/", 30, 10, "COLD", False),
     LifecycleReport(1, 2, 3),
+    Quota(1, 2),
 ]
 each_value = pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 CHANGES: dict[str, Any] = {

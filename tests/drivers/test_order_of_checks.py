@@ -48,6 +48,9 @@ WRONG: dict[str, Call] = {
 WRONG_IN_MEMORY: dict[str, Call] = {
     "set_versioning": lambda drv: drv.set_versioning("missing", ANY),
     "get_versioning": lambda drv: drv.get_versioning("."),
+    "set_quota": lambda drv: drv.set_quota("missing", max_bytes=ANY),
+    "set_quota bucket": lambda drv: drv.set_quota("."),
+    "get_quota": lambda drv: drv.get_quota("."),
     "list_versions": lambda drv: drv.list_versions("missing", ""),
     "get_version key": lambda drv: drv.get_version("missing", "", "id"),
     "get_version id": lambda drv: drv.get_version("missing", "k", None),

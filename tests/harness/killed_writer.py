@@ -73,6 +73,10 @@ def batch(drv: trove.Driver) -> None:
         changes.delete("b", "base/4")
 
 
+def limit(drv: trove.Driver) -> None:
+    drv.set_quota("b", max_bytes=1 << 30)  # type: ignore[attr-defined]
+
+
 def close(drv: trove.Driver) -> None:
     drv.close()
 
@@ -87,6 +91,7 @@ CHANGED: dict[str, tuple[Callable[[trove.Driver], None], dict[str, bytes | None]
     "delete": (delete, {"base/5": None}),
     "copy": (copy, {"new": BASE["base/5"]}),
     "batch": (batch, {"new": LARGE, "base/1": b"other", "second": LARGE, "base/4": None}),
+    "limit": (limit, {}),
     "close": (close, {}),
 }
 
@@ -100,6 +105,8 @@ def prepare(dsn: str) -> None:
         drv.create_bucket("b")
         for key, data in BASE.items():
             drv.put("b", key, data)
+        # What is used of it moves with everything that follows.
+        drv.set_quota(None, max_bytes=1 << 40)  # type: ignore[attr-defined]
 
 
 class Round:
