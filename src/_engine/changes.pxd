@@ -16,6 +16,7 @@ cdef class PutChange(Change):
     cdef bytes attributes             # the row between its head and its content
     cdef int64_t expiry               # microseconds since 1970; 0 for never
     cdef object conditions            # None when there are none
+    cdef bint alone                   # in no batch, in which other changes can make the room that it needs
 
 
 cdef class DeleteChange(Change):

@@ -171,6 +171,8 @@ cdef class PutChange(Change):
         if self.conditions is not None:
             before = current(commit, self.place, self.key)
             self.conditions.check(self.bucket, self.key, None if before is None else before.etag)
+        if self.alone:
+            commit.require_room(self.place, self.content.size)
         if self.content.inline is None:
             self.content.settle(self.core, commit)
         tail = self.content.tail(commit)

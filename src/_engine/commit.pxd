@@ -34,6 +34,7 @@ cdef class Commit:
     cdef int cut_log(self, uint64_t sequence) except -1
     cdef int set_quota(self, bytes name, bytes limits) except -1
     cdef int check_quotas(self) except -1
+    cdef int require_room(self, bytes place, uint64_t size) except -1
     cdef Encoder record(self, uint64_t predecessor, int64_t time, uint32_t flags, uint64_t seed)
     cdef int finish(self, uint32_t pack, uint64_t offset) except -1
     cdef int replay(self, object payload) except -1

@@ -370,6 +370,12 @@ cdef class Commit:
             self.limited, self._usage = True, Usage(self.index, self.txn)
         return self._usage.limit(name, limits)
 
+    cdef int require_room(self, bytes place, uint64_t size) except -1:
+        """Raise QuotaExceededError if an object of ``size`` bytes at ``place`` is surely beyond a quota."""
+        if self._usage is not None:
+            self._usage.require("objects", place, size)
+        return 0
+
     cdef int check_quotas(self) except -1:
         """Raise QuotaExceededError if what was done since the last call goes beyond a quota."""
         return 0 if self._usage is None else self._usage.check()

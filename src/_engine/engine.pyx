@@ -213,16 +213,13 @@ cdef class Engine:
         self, Core core, PutChange change, bint alone, object bucket, object key, object data, object content_type,
         object metadata, object tags, object storage_class, object expires_at, object if_match, object if_none_match
     ) except -1:
-        """Make ``change`` the put of these arguments; the data is in the log afterwards.
-
-        Where it is not ``alone`` in its commit, other changes may make the room that a quota lacks.
-        """
+        """Make ``change`` the put of these arguments; the data is in the log afterwards."""
         cdef Room room = None
         if type(bucket) is not str or type(key) is not str:
             bucket, key = check_bucket(bucket), check_key(key)
         place = place_of(bucket, key)
         change.core = core
-        change.durable = self._durable
+        change.durable, change.alone = self._durable, alone
         change.bucket, change.key = bucket, key
         change.place, change.bucket_name = place
         if (

@@ -18,6 +18,7 @@ cdef class Usage:
     cdef list _quota(self, bytes key)
     cdef int move(self, bytes place, bytes row, bint holds, int sign) except -1
     cdef int check(self) except -1
+    cdef int require(self, str table, bytes key, uint64_t size) except -1
     cdef int limit(self, bytes name, bytes limits) except -1
     cdef int drop(self, bytes name) except -1
     cdef list rows(self)

@@ -5,7 +5,9 @@ A bucket with a quota has a row of its limits and of what it holds; so has the w
 counting once, when the quota is set, and moved with every row that comes or goes afterwards, in the same
 transaction. What has no quota is not counted.
 
-Whoever sees that a change goes beyond a limit has made it by then: the transaction begins again without it.
+A change is held against the limits when it is made; where it goes beyond one, the transaction begins again without
+it. A put is asked about before, while its data comes and when nothing is changed yet: where many are refused, nobody
+has to begin again.
 """
 
 import struct
@@ -17,6 +19,7 @@ from libc.string cimport memchr
 
 from trove.errors import CorruptStoreError, QuotaExceededError
 
+from .chain cimport version_in
 from .codec cimport MARKER, load64, unsealed
 from .index cimport Index, row as row_in
 from .info cimport ROW_SIZE
@@ -87,6 +90,27 @@ cdef class Usage:
         self._moved = {}
         return 0
 
+    cdef int require(self, str table, bytes key, uint64_t size) except -1:
+        """Raise QuotaExceededError if a row of ``size`` bytes in ``table`` is surely more than a quota allows.
+
+        Whatever it may replace counts as replaced. Nothing is changed.
+        """
+        before = [row_in(self.txn, getattr(self.index, table), key, table)]
+        if table == "objects":
+            before.append(version_in(self.index, self.txn, key, b"")[1])
+        replaced = [each for each in before if each is not None]
+        freed = sum(int.from_bytes(each[ROW_SIZE : ROW_SIZE + 8], "little") for each in replaced)
+        for name in (key.partition(b"\0")[0], STORE):
+            quota = self._quota(name)
+            if quota is None:
+                continue
+            used = quota[_BYTES] - freed + size
+            if size > freed and used > quota[_MAX_BYTES]:
+                raise exceeded(name, key, 0, used, quota[_MAX_BYTES])
+            if table == "objects" and not replaced and quota[_OBJECTS] >= quota[_MAX_OBJECTS]:
+                raise exceeded(name, key, 1, quota[_OBJECTS] + 1, quota[_MAX_OBJECTS])
+        return 0
+
     cdef int limit(self, bytes name, bytes limits) except -1:
         """Set the quota of a bucket, or of the store if ``name`` is empty; no limits remove it."""
         cdef bytes key = quota_key(name)
@@ -121,36 +145,24 @@ cdef class Usage:
 
 cdef class Room:
     def __init__(self, Index index, table, bytes key):
-        """For the data of the row of ``key`` in ``table``: what it replaces need not fit beside it."""
+        """For the data of the row of ``key`` in ``table``."""
         self.index = index
         self.table = table
         self.key = key
 
     cdef int require(self, uint64_t size) except -1:
-        """Raise QuotaExceededError if no object of ``size`` bytes can be put there now."""
+        """Raise QuotaExceededError if so much data is surely more than a quota allows now."""
+        cdef Usage usage
         txn = self.index.begin()
         try:
             if has_quotas(self.index, txn):
-                self._require(txn, size)
+                usage = Usage(self.index, txn)
+                usage.require(self.table, self.key, size)
         except lmdb.Error as error:
             raise index_error(error, f"reading the index in {self.index.folder}") from error
         finally:
             self.index.end(txn)
         return 0
-
-    def _require(self, txn, size):
-        before = row_in(txn, getattr(self.index, self.table), self.key, self.table)
-        freed = 0 if before is None else int.from_bytes(before[ROW_SIZE : ROW_SIZE + 8], "little")
-        for key in (self.key.partition(b"\0")[0], STORE):
-            body = row_in(txn, self.index.quotas, key, "quotas")
-            if body is None:
-                continue
-            quota = _ROW.unpack(body)
-            used = quota[_BYTES] - freed + size
-            if size > freed and used > quota[_MAX_BYTES]:
-                raise exceeded(key, self.key, 0, used, quota[_MAX_BYTES])
-            if before is None and self.table == "objects" and quota[_OBJECTS] >= quota[_MAX_OBJECTS]:
-                raise exceeded(key, self.key, 1, quota[_OBJECTS] + 1, quota[_MAX_OBJECTS])
 
 
 cdef bint has_quotas(Index index, object txn) except -1:

@@ -253,6 +253,23 @@ def test_a_stream_is_not_read_on_when_it_is_too_long(store: Path) -> None:
     assert given < 20
 
 
+@pytest.mark.parametrize("data", [bytes(900), random.Random(2).randbytes(9000)], ids=["small", "large"])
+def test_what_a_put_replaces_need_not_be_what_was_current(tmp_path: Path, data: bytes) -> None:
+    """While versions are not kept, the one without an id goes, wherever it stands."""
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        driver.put("b", "k", data)
+        driver.set_versioning("b", True)
+        driver.put("b", "k", b"with an id")
+        driver.set_versioning("b", False)
+        driver.set_quota("b", max_bytes=len(data) + 10, max_objects=2)
+        for source in (data, iter([data[:100], data[100:]])):
+            driver.put("b", "k", source)
+        with pytest.raises(QuotaExceededError):
+            driver.put("b", "k", data + b"1")
+    assert used(checked(tmp_path)) == (len(data) + 10, 2)
+
+
 def test_a_batch_is_held_against_it_as_a_whole(store: Path) -> None:
     with opened(store) as driver:
         with driver.batch() as batch:
@@ -273,15 +290,22 @@ def test_a_batch_is_held_against_it_as_a_whole(store: Path) -> None:
     assert used(checked(store)) == (1000, 1)
 
 
-def test_who_is_refused_in_a_group_takes_nobody_along(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("batches", [True, False])
+def test_who_is_refused_in_a_group_takes_nobody_along(
+    store: Path, monkeypatch: pytest.MonkeyPatch, batches: bool
+) -> None:
     """They share one commit, in which each is held against what those before it left."""
     with opened(store) as driver:
         group = Gathered(driver, monkeypatch)
-        puts = [Put(driver, f"k{number}", bytes(150)) for number in range(6)]
-        group.join(puts)
-        fates = [type(put.error) if put.error else None for put in puts]
-        assert fates.count(QuotaExceededError) == 4
-        assert fates.count(None) == 2
+
+        def put(number: int) -> Call:
+            key, data = f"k{number}", bytes(150)
+            return Call(lambda: driver.put_many("b", {key: data})) if batches else Put(driver, key, data)
+
+        calls = [put(number) for number in range(6)]
+        group.join(calls)
+        fates = [type(call.error) if call.error else None for call in calls]
+        assert fates == [None] * 2 + [QuotaExceededError] * 4
     assert used(checked(store)) == (600 + len(b"data") + 300, 5)
 
 

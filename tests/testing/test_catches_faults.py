@@ -59,5 +59,5 @@ def test_there_are_faults_of_every_kind() -> None:
     assert groups >= {
         *("arguments", "atomicity", "bucket", "close", "conditional", "copy", "cursor", "data", "delete"),
         *("expires", "get", "head", "info", "keys", "lifecycle", "list", "messages", "multipart", "open"),
-        *("put", "range", "reader", "server", "versioning", "watch"),
+        *("put", "quota", "range", "reader", "server", "versioning", "watch"),
     }

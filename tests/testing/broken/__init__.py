@@ -1,6 +1,6 @@
 """Deliberately broken drivers, one fault each, with the tests that must fail on them and no others."""
 
-from . import buckets, capabilities, listing, names, objects, ranges, writes
+from . import buckets, capabilities, listing, names, objects, quotas, ranges, writes
 from .fault import FAULTS, RACES, Fault
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "listing",
     "names",
     "objects",
+    "quotas",
     "ranges",
     "writes",
 ]

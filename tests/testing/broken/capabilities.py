@@ -190,6 +190,7 @@ class RestoreLosesTags(MemoryDriver):
 
 
 @caught_by(
+    "test_quota_delete_markers_are_free",
     "test_versioning_bucket_with_old_versions_is_not_empty",
     "test_versioning_delete_keeps_the_versions",
     "test_versioning_delete_marker_deleted_brings_it_back",
@@ -424,6 +425,7 @@ class Events(MemoryDriver):
 
 
 @caught_by(
+    "test_watch_lifecycle_move",
     "test_watch_sequences_are_per_store",
     "test_watch_updated",
     "test_watch_with_event_types",

@@ -348,6 +348,7 @@ class OpensTwice(MemoryDriver):
     "test_open_again",
     "test_open_again_finds_what_was_stored",
     "test_open_unknown_parameter",
+    "test_quota_outlives_the_driver",
 )
 class OpensOnce(MemoryDriver):
     """A closed driver can't be opened again."""

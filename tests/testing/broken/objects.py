@@ -483,6 +483,7 @@ class ShowsHalfAPut(MemoryDriver):
     "test_atomicity_wrong_piece_in_the_middle_keeps_the_old_object",
     "test_conditional_replace_race",
     "test_data_wrong_stores_nothing",
+    "test_quota_large_data_that_fits",
 )
 class DropsTheOldObjectFirst(MemoryDriver):
     """The old object is deleted before the data of the new one are read."""
@@ -519,6 +520,7 @@ class BringsBucketsBack(MemoryDriver):
     "test_delete_non_existent_leaves_others",
     "test_delete_twice",
     "test_expires_past_can_be_deleted",
+    "test_quota_a_delete_makes_room",
     "test_watch_deleting_nothing_is_no_event",
 )
 class DeleteMissingErrors(MemoryDriver):
@@ -540,6 +542,9 @@ class DeleteMissingErrors(MemoryDriver):
     "test_delete_existing_from_list",
     "test_multipart_failed_condition_keeps_the_upload",
     "test_multipart_if_none_match_not_before_completion",
+    "test_quota_a_delete_makes_room",
+    "test_quota_counts_old_versions",
+    "test_quota_of_the_store",
     "test_versioning_bucket_with_old_versions_is_not_empty",
     "test_versioning_bucket_without_versions_can_go",
     "test_versioning_delete_hides_the_object",

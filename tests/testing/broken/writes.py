@@ -257,6 +257,7 @@ class CopyMergesMetadata(MemoryDriver):
     "test_copy_onto_itself",
     "test_copy_onto_itself_keeps_metadata",
     "test_copy_onto_itself_with_metadata",
+    "test_quota_copy",
     "test_server_copy_onto_itself",
     "test_versioning_copy_makes_a_version",
 )
