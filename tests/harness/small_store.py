@@ -59,6 +59,7 @@ def delete(driver: trove.Driver, history: History, key: str, bucket: str = "b") 
 def first_half(driver: trove.Driver, history: History) -> None:
     driver.create_bucket("b")
     driver.create_bucket("c")
+    driver.set_quota(None, max_bytes=1 << 40)  # type: ignore[attr-defined]
     for number in range(12):
         put(driver, history, f"k{number:02}", 1)
     driver.copy("b", "k09", "c", "copy")
@@ -69,6 +70,7 @@ def first_half(driver: trove.Driver, history: History) -> None:
 
 
 def second_half(driver: trove.Driver, history: History) -> None:
+    driver.set_quota("b", max_objects=1000)  # type: ignore[attr-defined]
     for number in range(12, 22):
         put(driver, history, f"k{number:02}", 1)
     put(driver, history, "k05", 2)
@@ -125,6 +127,8 @@ class _Nothing:
     def put(self, *arguments: object, **options: object) -> None: ...
 
     def delete(self, *arguments: object) -> None: ...
+
+    def set_quota(self, *arguments: object, **options: object) -> None: ...
 
 
 def died(path: Path, history: History) -> None:
