@@ -238,7 +238,8 @@ class Compaction:
         cut = commits[-1][0] if commits else 0
         if not cut and not copies:
             return True
-        missing = snapshots.KEPT - sum(snapshots.whole(path) for path in snapshots.since(core.path, cut)) if cut else 0
+        kept = sum(snapshots.usable(path, core.packs.store_id) for path in snapshots.since(core.path, cut))
+        missing = snapshots.KEPT - kept if cut else 0
         if missing > 1:
             core.snapshot()
         if self._stopped.is_set():

@@ -563,7 +563,7 @@ cdef class Core:
         cdef RoomChange change = RoomChange.__new__(RoomChange)
         change.index = self.index
         self.submit(change)
-        taken = snapshots.take(self.path, self._copy_index, self.flush_now, wait)
+        taken = snapshots.take(self.path, self.packs.store_id, self._copy_index, self.flush_now, wait)
         self._unsaved_changes = self._unsaved_bytes = 0
         return taken
 

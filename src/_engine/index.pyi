@@ -10,8 +10,8 @@ LIB_VERSION: Final[int]
 def index_error(error: Exception, doing: str) -> CorruptStoreError | StorageIOError:
     """The typed error for an ``lmdb.Error``; raise it from ``error``."""
 
-def is_older(folder: str) -> bool:
-    """Whether the index in that folder, which nobody has open, has some of our tables and lacks others."""
+def is_older(path: str) -> bool:
+    """Whether the index in that file, which nobody has open, has some of our tables and lacks others."""
 
 def owner_in(txn: Any, meta: Any) -> int:
     """Whose the index is, as its head row says; 0 where it does not say."""

@@ -202,7 +202,7 @@ cdef class Index:
 
     def _require_own_tables(self):
         """Raise CorruptStoreError for an index that has other tables than we know: another version made it."""
-        if is_older(self.folder):
+        if is_older(os.path.join(self.folder, "data.mdb")):
             raise CorruptStoreError(
                 f"the index in {self.folder} was made by another version of Trove, or not to its end; it will be rebuilt"
             )
@@ -592,19 +592,16 @@ cdef class Index:
                 self._drop()
 
 
-def is_older(folder):
-    """Whether the index in that folder, which nobody has open, has some of our tables and lacks others."""
-    path = os.path.join(folder, "data.mdb")
+def is_older(path):
+    """Whether the index in that file, which nobody has open, has some of our tables and lacks others."""
     size = os.path.getsize(path) if os.path.exists(path) else 0
     if not size:
         return False
     try:
-        with lmdb.open(
-            folder, map_size=size, readonly=True, lock=False, create=False, max_dbs=1, lib_version=LIB_VERSION
-        ) as env, env.begin() as txn:
+        with _opened_alone(path, size) as env, env.begin() as txn:
             names = {bytes(name).rstrip(b"\0").decode("utf-8", "replace") for name, _ in txn.cursor()}
     except lmdb.Error as error:
-        raise index_error(error, f"opening the index in {folder}") from error
+        raise index_error(error, f"opening the index in {path}") from error
     return bool(names) and not names >= set(TABLES)
 
 
@@ -614,15 +611,19 @@ def owner_of(path):
     if not size:
         return 0
     try:
-        with lmdb.open(
-            path, map_size=size, subdir=False, readonly=True, lock=False, create=False,
-            max_dbs=len(TABLES), lib_version=LIB_VERSION,
-        ) as env, env.begin(buffers=True) as txn:
+        with _opened_alone(path, size) as env, env.begin(buffers=True) as txn:
             return owner_in(txn, env.open_db(b"meta", txn, create=False))
     except lmdb.NotFoundError:
         return 0  # nothing was ever committed to it
     except lmdb.Error as error:
         raise index_error(error, f"opening the index in {path}") from error
+
+
+def _opened_alone(path, size):
+    """The environment of an index in a file by itself, to be read only by this process."""
+    return lmdb.open(
+        path, map_size=size, subdir=False, readonly=True, lock=False, create=False, max_dbs=1, lib_version=LIB_VERSION
+    )
 
 
 def _typed(error, doing):

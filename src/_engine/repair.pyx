@@ -369,7 +369,7 @@ class Repair:
             folder = os.path.join(scratch, path.stem)
             os.makedirs(folder)
             shutil.copyfile(path, os.path.join(folder, "data.mdb"))
-            if is_older(folder):
+            if is_older(os.path.join(folder, "data.mdb")):
                 self._done.append(f"left the snapshot {path.name} out: an older version of Trove made it")
                 continue
             index = Index(folder, bulk=BULK_BYTES, store_id=log.packs.store_id)

@@ -61,31 +61,45 @@ def checksum(path: Path) -> str:
 
 def foreign(path: Path, store_id: bytes) -> bool:
     """Whether a whole snapshot is of another store than the one with that id, and says so."""
+    return _asked(path, lambda: owner_of(str(path)) not in (0, named_by(store_id)))
+
+
+def usable(path: Path, store_id: bytes) -> bool:
+    """Whether an index of the store with that id can be made from a snapshot.
+
+    One that an older version made lacks what this one keeps in tables of their own.
+    """
+    return whole(path) and _fits(path, store_id)
+
+
+def _fits(path: Path, store_id: bytes) -> bool:
+    return _asked(path, lambda: not is_older(str(path))) and not foreign(path, store_id)
+
+
+def _asked(path: Path, question: Callable[[], bool]) -> bool:
+    """What the answer of a snapshot is; False where it is dropped meanwhile."""
     try:
-        return owner_of(str(path)) not in (0, named_by(store_id))
+        return question()
     except (OSError, TroveError):
         if path.exists():
             raise
-        return False  # it was dropped meanwhile
+        return False
 
 
 def restore(
     store: str, index: str, store_id: bytes, *, least: int = 0, most: int = LAST, oldest: bool = False
 ) -> int:
-    """Put the newest whole snapshot, or the ``oldest``, where an index is to be; its sequence, 0 for none.
+    """Put the newest usable snapshot, or the ``oldest``, where an index is to be; its sequence, 0 for none.
 
-    Only those from commit ``least`` up to ``most`` count. One that an older version made is none: it lacks
-    what this one keeps in tables of their own. Nor is one of another store than that with ``store_id``.
+    Only those from commit ``least`` up to ``most`` count.
     """
     paths = [path for path in found(store) if least <= int(path.stem) <= most]
     for path in reversed(paths) if oldest else paths:
-        if whole(path) and not foreign(path, store_id):
+        if usable(path, store_id):
             os.makedirs(index, 0o700, exist_ok=True)
             with open(path, "rb") as kept, open(Path(index, "data.mdb"), "wb", opener=private) as copy:
                 shutil.copyfileobj(kept, copy, _BLOCK)
-            if not is_older(index):
-                return int(path.stem)
-            os.unlink(Path(index, "data.mdb"))
+            return int(path.stem)
     return 0
 
 
@@ -100,7 +114,7 @@ def newest(store: str) -> int:
 
 
 def take(
-    store: str, copy: Callable[[str], int], flush: Callable[[], None], wait: bool = True
+    store: str, store_id: bytes, copy: Callable[[str], int], flush: Callable[[], None], wait: bool = True
 ) -> Snapshot | None:
     """Take a snapshot; ``None`` if another one is being taken and ``wait`` is False.
 
@@ -118,7 +132,7 @@ def take(
                 sequence = copy(str(temporary))
                 # A snapshot that outlives a power cut must not know of chunks that don't.
                 flush()
-                kept = _keep(store, sequence, temporary / "data.mdb")
+                kept = _keep(store, store_id, sequence, temporary / "data.mdb")
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
             return Snapshot(sequence, kept.stat().st_size, str(kept))
@@ -128,10 +142,10 @@ def take(
         raise StorageIOError.of(error, f"taking a snapshot in {folder}") from error
 
 
-def _keep(store: str, sequence: int, temporary: Path) -> Path:
+def _keep(store: str, store_id: bytes, sequence: int, temporary: Path) -> Path:
     """Make the copy at ``temporary`` the snapshot of ``sequence``, and drop those that are too old."""
     target = Path(store, "snapshots", f"{sequence:020d}.mdb")
-    if whole(target):
+    if usable(target, store_id):
         return target  # of the same commit: nothing is gained by writing over it
     written = checksum(temporary)
     _flush(temporary, forget=True)
@@ -147,7 +161,9 @@ def _keep(store: str, sequence: int, temporary: Path) -> Path:
     _flush(sums.parent)
     os.rename(temporary, target)
     _flush(target.parent)
-    _drop(target.parent, [path for path in found(store) if whole(path)][KEPT:])
+    there = [path for path in found(store) if whole(path)]
+    kept = [path for path in there if _fits(path, store_id)][:KEPT]
+    _drop(target.parent, [path for path in there if path not in kept] if len(kept) == KEPT else [])
     return target
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import lmdb
 import pytest
 from harness.changed_rows import changed_rows
-from harness.damage import ALL, Damaged, problems, repaired
+from harness.damage import ALL, Damaged, problems, repaired, small
 from harness.files import unchanged
 from harness.index_rows import check_store, rebuilt_rows, rows_of
 from xxhash import xxh3_128_hexdigest
@@ -149,6 +152,67 @@ def test_a_snapshot_of_another_store_is_told_and_not_used(store: Damaged, other:
     assert [each for each in problems(store) if "the snapshot is of another store" in each]
     store.drop_index()
     assert set(store.content()) == ALL
+
+
+def foreign(store: Damaged, other: Damaged) -> None:
+    """Snapshots of another store, at the last two commits of this one."""
+    for data in (b"one", b"other"):
+        with other.open() as driver:
+            driver.put("b", "more", data)
+            driver.snapshot()
+    with store.open() as driver:
+        sequence = driver.stats().sequence
+    for number, path in enumerate(sorted(other.path.glob("snapshots/*.mdb"))):
+        target = store.path / "snapshots" / f"{sequence - number:020d}.mdb"
+        shutil.copyfile(path, target)
+        shutil.copyfile(path.with_suffix(".xxh3"), target.with_suffix(".xxh3"))
+
+
+def older(store: Damaged, other: Damaged) -> None:
+    """Snapshots that lack a table."""
+    for _ in range(2):
+        with store.open() as driver:
+            driver.put("b", "small-001", small(1))
+            taken = Path(driver.snapshot().path)
+        env = lmdb.open(str(taken), map_size=1 << 24, subdir=False, lock=False, max_dbs=1, lib_version=1)
+        with env, env.begin(write=True) as txn:
+            txn.drop(env.open_db(b"quotas", txn, create=False))
+        taken.with_suffix(".xxh3").write_text(xxh3_128_hexdigest(taken.read_bytes()) + "\n")
+
+
+@pytest.mark.parametrize("made", [foreign, older])
+def test_compaction_does_not_rely_on_snapshots_that_nothing_can_be_made_from(
+    store: Damaged, other: Damaged, made: Callable[[Damaged, Damaged], None]
+) -> None:
+    with store.open() as driver:
+        # More than is kept of the log whatever becomes of it: beyond that only a snapshot knows what was.
+        for number in range(400):
+            driver.put("b", "gone", random.Random(number).randbytes(2000))
+        driver.put("b", "gone", random.Random(1).randbytes(4 << 20))
+        driver.delete("b", "gone")
+    made(store, other)
+    with store.open() as driver:
+        before = {(bucket, info.key) for bucket in "bc" for info in driver.list(bucket)}
+        assert driver.compact().packs == 1
+    store.drop_index()
+    assert set(store.content()) == before
+    assert problems(store) == []
+
+
+@pytest.mark.parametrize("made", [foreign, older])
+def test_a_snapshot_is_taken_beside_those_that_nothing_can_be_made_from(
+    store: Damaged, other: Damaged, made: Callable[[Damaged, Damaged], None]
+) -> None:
+    """Also at the commit that one of them says that it is at; those of one's own stay, and the others go."""
+    made(store, other)
+    with store.open() as driver:
+        driver.snapshot()
+        driver.put("b", "small-001", small(1))
+        driver.snapshot()
+        driver.put("b", "small-002", small(2))
+        driver.snapshot()
+    assert len(list(store.path.glob("snapshots/*.mdb"))) == 2
+    assert problems(store) == []
 
 
 @pytest.mark.parametrize("mode", ["r", "rw"])

@@ -89,9 +89,9 @@ def test_the_log_is_on_disk_before_a_snapshot_counts(store: Damaged, monkeypatch
     kept = snapshots._keep
     unflushed = []
 
-    def keep(path: str, sequence: int, temporary: Path) -> Path:
+    def keep(path: str, store_id: bytes, sequence: int, temporary: Path) -> Path:
         unflushed.append(driver.opened().state.unflushed())
-        return kept(path, sequence, temporary)
+        return kept(path, store_id, sequence, temporary)
 
     monkeypatch.setattr(snapshots, "_keep", keep)
     with store.open() as driver:
