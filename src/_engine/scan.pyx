@@ -9,8 +9,9 @@ under the store's own seed, is taken for one.
 import os
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, qsort, realloc
+from libc.string cimport memset
 
 from trove.errors import CorruptStoreError, StorageIOError
 
@@ -71,7 +72,13 @@ cdef class Blocks:
                 raise MemoryError
             self._buffer, self._room = grown, wanted
         self._filled = 0
-        self.pack.read_into(self._buffer, wanted, offset)
+        try:
+            self.pack.read_into(self._buffer, wanted, offset)
+        except CorruptStoreError:
+            # It has become shorter: its writer closed it, and gave back the space that it had asked for ahead.
+            left = max(0, min(wanted, os.fstat(self.pack.fd).st_size - <int64_t>offset))
+            memset(self._buffer, 0, wanted)
+            self.pack.read_into(self._buffer, left, offset)
         self._start, self._filled = offset, wanted
         return self._buffer
 
