@@ -17,8 +17,11 @@ from harness.index_rows import check_store
 
 from trove.drivers.engine import EngineDriver
 
-from .clients import BUCKET, OWNERS, ROLES, Ending, Place, contents
+from . import joint
+from .clients import OWNERS, ROLES, Ending
 from .ledger import Ledger
+from .owner import contents, objects
+from .places import BUCKET, Place
 
 MIB = 1 << 20
 BLOWS = 8  # in a round
@@ -46,7 +49,7 @@ class Siege:
         folder = self._folder / f"{self.counts['stores']}"
         folder.mkdir()
         self._place = Place(folder, self._draw.choice([512, 4096, 65_536]), self._driver)
-        self._place.make()
+        self._place.make(OWNERS)
         self.counts["stores"] += 1
 
     def round(self) -> None:
@@ -151,9 +154,10 @@ class Siege:
                 account.check(found)
                 ledger.settle(found)
                 ledger.close()
-                every.update(found)
+                every.update(objects(driver, name))
                 self.counts["calls"] += account.calls
             assert {info.key for info in driver.list(BUCKET)} == set(every)
+            self.counts["uploads"] += joint.check(place, driver)
             assert driver.opened().handles == 1
             report = driver.verify()
             assert report.ok, report.problems

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crash.kills.clients import InterruptedDataError
+from crash.kills.owner import InterruptedDataError
 from crash.kills.siege import Siege
 from harness.alone import alone
 
