@@ -12,17 +12,17 @@ import errno
 import json
 import shutil
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import trove
 from trove.drivers.engine import EngineDriver
 from trove.errors import TroveError
 
 from .alone import Child
 from .faults import FAIL, SHORT, Faults
 from .index_rows import check_store
-from .killed_writer import AFTER, BASE, CHANGED, contents, prepare
+from .killed_writer import AFTER, CHANGED, PREPARED, everything, opened, prepare
 
 DATA_CALLS = [
     "pwrite",
@@ -43,15 +43,18 @@ OPENINGS = ("open", "rebuild", "make", "repair", "read only")
 MANY = 1 << 30
 
 
-def snapshot(drv: trove.Driver) -> None:
-    drv.snapshot()  # type: ignore[attr-defined]
+def snapshot(drv: EngineDriver) -> None:
+    drv.snapshot()
 
 
-def verify(drv: trove.Driver) -> None:
-    drv.verify()  # type: ignore[attr-defined]
+def verify(drv: EngineDriver) -> None:
+    drv.verify()
 
 
-OPERATIONS = {**CHANGED, "snapshot": (snapshot, {}), "verify": (verify, {})}
+Held = dict[str, bytes | str]
+Operation = tuple[Callable[[EngineDriver], object], Mapping[str, bytes | str | None]]
+
+OPERATIONS: dict[str, Operation] = {**CHANGED, "snapshot": (snapshot, {}), "verify": (verify, {})}
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,12 @@ class Round:
         self.faults = Faults(self.store)
 
     def run(self) -> None:
-        old = {**BASE, "base/0": b"before"}
+        old = {**PREPARED, "base/0": b"before"}
         change = OPERATIONS[self.operation][1]
         new = {key: data for key, data in {**old, **change}.items() if data is not None}
-        drv = trove.open(self.dsn)
+        drv = opened(self.dsn)
         drv.put("b", "base/0", b"before")
-        assert contents(drv) == old  # and with it the packs are open that the reads later need
+        assert everything(drv) == old  # and with it the packs are open that the reads later need
         self.arm()
         try:
             OPERATIONS[self.operation][0](drv)
@@ -123,7 +126,7 @@ class Round:
             self.look_while_it_fails(drv, expected)
         self.faults.disarm()
         if self.operation != "close":
-            assert contents(drv) == expected, "what the operation said is not so"
+            assert everything(drv) == expected, "what the operation said is not so"
             assert Child(lambda: self.look(expected)).wait() == 0, "another process sees something else"
             key, data = next(iter(AFTER.items()))
             drv.put("b", key, data)
@@ -138,20 +141,18 @@ class Round:
         self.look(expected)
         check_store(self.store, self.scratch)
 
-    def look_while_it_fails(self, drv: trove.Driver, expected: dict[str, bytes]) -> None:
+    def look_while_it_fails(self, drv: EngineDriver, expected: Held) -> None:
         """What is read is right; nothing but calls that read may keep it from being read."""
         try:
-            assert contents(drv) == expected, "what the operation said is not so while the disk still fails"
+            assert everything(drv) == expected, "what the operation said is not so while the disk still fails"
         except TroveError:
             if not set(self.kind.calls) & {"pread", "mmap"}:
                 raise
 
     def open(self) -> None:
         """The same while a store is opened or made: it may fail, and then the next one must not."""
-        expected = BASE
         if self.operation == "make":
             shutil.rmtree(self.store)
-            expected = {}
         elif self.operation == "rebuild":
             shutil.rmtree(self.store / "index")
         self.arm()
@@ -162,9 +163,8 @@ class Round:
         self.note()
         self.faults.disarm()
         if self.operation == "make":
-            with trove.open(self.dsn) as drv:
-                drv.create_bucket("b")
-        self.look(expected)
+            prepare(self.dsn)
+        self.look(PREPARED)
         check_store(self.store, self.scratch)
 
     def do_open(self) -> None:
@@ -173,10 +173,10 @@ class Round:
             assert not report.lost, report
             assert not report.quarantined, report
         elif self.operation == "read only":
-            with trove.open(self.dsn, mode="r") as drv:
-                assert contents(drv) == BASE
+            with opened(f"{self.dsn}&mode=r") as drv:
+                assert everything(drv) == PREPARED
         else:
-            trove.open(self.dsn).close()
+            opened(self.dsn).close()
 
     def arm(self) -> None:
         kind = self.kind
@@ -187,9 +187,9 @@ class Round:
         if self.faults.injected:
             self.met.touch()
 
-    def look(self, expected: dict[str, bytes]) -> None:
-        with trove.open(self.dsn) as drv:
-            assert contents(drv) == expected, "what the operation said is not so in a handle opened later"
+    def look(self, expected: Held) -> None:
+        with opened(self.dsn) as drv:
+            assert everything(drv) == expected, "what the operation said is not so in a handle opened later"
 
 
 def rounds(folder: Path, dsn: str, operation: str, kind: Kind, every: int) -> tuple[int, list[str]]:

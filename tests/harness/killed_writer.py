@@ -12,11 +12,13 @@ import random
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import trove
+from trove.drivers.engine import EngineDriver
 
+from . import kept_operations
 from .alone import Child
 from .faults import CALLS, KILL_AFTER, KILL_BEFORE, KILL_HALF, Faults
 from .index_rows import check_store
@@ -29,59 +31,60 @@ BASE = {
 }
 LARGE = random.Random(99).randbytes(700_000)
 LISTED = random.Random(98).randbytes(3_000_000)
+PREPARED: dict[str, bytes | str] = {**BASE, **kept_operations.PREPARED}
 # Several, that are together longer than what a killed writer had announced: none may be hidden behind it.
 AFTER = {f"after/{n}": random.Random(90 + n).randbytes(450_000) for n in range(7)}
 
 
-def put_small(drv: trove.Driver) -> None:
+def put_small(drv: EngineDriver) -> None:
     drv.put("b", "new", b"small")
 
 
-def put_chunked(drv: trove.Driver) -> None:
+def put_chunked(drv: EngineDriver) -> None:
     drv.put("b", "new", LARGE)
 
 
-def put_listed(drv: trove.Driver) -> None:
+def put_listed(drv: EngineDriver) -> None:
     drv.put("b", "new", LISTED)
 
 
-def put_stream(drv: trove.Driver) -> None:
+def put_stream(drv: EngineDriver) -> None:
     drv.put("b", "new", iter([LISTED[at : at + 100_000] for at in range(0, len(LISTED), 100_000)]))
 
 
-def put_shared(drv: trove.Driver) -> None:
+def put_shared(drv: EngineDriver) -> None:
     drv.put("b", "new", BASE["base/5"] + LARGE)
 
 
-def overwrite(drv: trove.Driver) -> None:
+def overwrite(drv: EngineDriver) -> None:
     drv.put("b", "base/4", LARGE)
 
 
-def delete(drv: trove.Driver) -> None:
+def delete(drv: EngineDriver) -> None:
     drv.delete("b", "base/5")
 
 
-def copy(drv: trove.Driver) -> None:
+def copy(drv: EngineDriver) -> None:
     drv.copy("b", "base/5", "b", "new")
 
 
-def batch(drv: trove.Driver) -> None:
-    with drv.batch() as changes:  # type: ignore[attr-defined]
+def batch(drv: EngineDriver) -> None:
+    with drv.batch() as changes:
         changes.put("b", "new", LARGE)
         changes.put("b", "base/1", b"other")
         changes.copy("b", "new", "b", "second")
         changes.delete("b", "base/4")
 
 
-def limit(drv: trove.Driver) -> None:
-    drv.set_quota("b", max_bytes=1 << 30)  # type: ignore[attr-defined]
+def limit(drv: EngineDriver) -> None:
+    drv.set_quota("b", max_bytes=1 << 30)
 
 
-def close(drv: trove.Driver) -> None:
+def close(drv: EngineDriver) -> None:
     drv.close()
 
 
-CHANGED: dict[str, tuple[Callable[[trove.Driver], None], dict[str, bytes | None]]] = {
+CHANGED: dict[str, tuple[Callable[[EngineDriver], object], Mapping[str, bytes | str | None]]] = {
     "put_small": (put_small, {"new": b"small"}),
     "put_chunked": (put_chunked, {"new": LARGE}),
     "put_listed": (put_listed, {"new": LISTED}),
@@ -93,6 +96,7 @@ CHANGED: dict[str, tuple[Callable[[trove.Driver], None], dict[str, bytes | None]
     "batch": (batch, {"new": LARGE, "base/1": b"other", "second": LARGE, "base/4": None}),
     "limit": (limit, {}),
     "close": (close, {}),
+    **kept_operations.CHANGED,
 }
 
 
@@ -100,13 +104,26 @@ def contents(drv: trove.Driver) -> dict[str, bytes]:
     return {info.key: drv.get("b", info.key).read() for info in drv.list("b")}
 
 
+def everything(drv: EngineDriver) -> dict[str, bytes | str]:
+    """The objects of the plain bucket, and a word for each place of the others."""
+    return {**contents(drv), **kept_operations.look(drv)}
+
+
+def opened(dsn: str) -> EngineDriver:
+    drv = EngineDriver()
+    drv.open(dsn)
+    return drv
+
+
 def prepare(dsn: str) -> None:
-    with trove.open(dsn) as drv:
+    with opened(dsn) as drv:
         drv.create_bucket("b")
         for key, data in BASE.items():
             drv.put("b", key, data)
         # What is used of it moves with everything that follows.
-        drv.set_quota(None, max_bytes=1 << 40)  # type: ignore[attr-defined]
+        drv.set_quota(None, max_bytes=1 << 40)
+        kept_operations.prepare(drv)
+        assert everything(drv) == PREPARED
 
 
 class Round:
@@ -124,7 +141,7 @@ class Round:
         self.faults = Faults(self.store)
 
     def write(self) -> None:
-        drv = trove.open(self.dsn)
+        drv = opened(self.dsn)
         # A commit of this process before: the one that is killed is not its first.
         drv.put("b", "base/0", b"before")
         self.faults.arm(STEPS, self.mode, at=self.at)
@@ -134,18 +151,19 @@ class Round:
 
     def check(self) -> None:
         self.faults.disarm()
-        old = {**BASE, "base/0": b"before"}
+        old = {**PREPARED, "base/0": b"before"}
         new = {key: data for key, data in {**old, **CHANGED[self.operation][1]}.items() if data is not None}
+        found: dict[str, bytes | str]
         # Opened and closed without a write in between, then written to: each is a way to go wrong.
-        with trove.open(self.dsn) as drv:
-            found = contents(drv)
+        with opened(self.dsn) as drv:
+            found = everything(drv)
         if self.acknowledged.exists():
             assert found == new, "what was acknowledged is not there"
         assert found in (old, new), "half of a change is there"
-        with trove.open(self.dsn) as drv:
+        with opened(self.dsn) as drv:
             for key, data in AFTER.items():
                 drv.put("b", key, data)
-            assert contents(drv) == {**found, **AFTER}, "what was there before changed, or a write is missing"
+            assert everything(drv) == {**found, **AFTER}, "what was there changed, or a write is missing"
         check_store(self.store, self.scratch)
 
 
