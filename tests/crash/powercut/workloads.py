@@ -17,14 +17,14 @@ from trove._engine import background
 from trove.drivers.engine import EngineDriver
 from trove.errors import PreconditionFailedError, StorageIOError, TroveError
 
-from .contents import contents, digest
+from .contents import KEYS, contents, digest
 from .histories import Changes, Contents
+from .kept import Ageing, Uploads, Versioned
 from .recorder import Recorder
 
 CHUNK = 4096  # bytes on average, so that small objects have many
 SHARED = [random.Random(f"shared {number}").randbytes(20_000) for number in range(4)]
 SEGMENT = 4 << 20  # bytes of a stream that the engine appends at a time
-KEYS = 6
 NEVER = 3600.0  # seconds: longer than a workload lasts
 
 _flushes = itertools.count()
@@ -69,6 +69,7 @@ class Writer:
         self.held: dict[str, bytes] = {}
         self.expected: tuple[type[TroveError], ...] = (PreconditionFailedError,)
         self._marks = marks
+        self._versioned, self._uploads = Versioned(self), Uploads(self)
         marks.mark(what="actor", actor=name, full=full)
 
     def open(self, store: Path) -> EngineDriver:
@@ -80,23 +81,32 @@ class Writer:
         digests: Changes = {
             f"{self.bucket}/{key}": None if data is None else digest(data) for key, data in changes.items()
         }
-        self._marks.mark(what="write", actor=self.name, changes=digests)
-        try:
-            call()
-        except self.expected:
-            self._marks.mark(what="raised", actor=self.name)
+        if not self.told(digests, call):
             return
-        self._marks.mark(what="done", actor=self.name)
         for key, data in changes.items():
             if data is None:
                 self.held.pop(key, None)
             else:
                 self.held[key] = data
 
-    def make_bucket(self) -> None:
-        self._marks.mark(what="write", actor=self.name, changes={self.bucket: "a bucket"})
-        self.driver.create_bucket(self.bucket)
+    def told(self, changes: Changes, call: Callable[[], object]) -> bool:
+        """Make a call, and say what it is to bring about; whether it did."""
+        self._marks.mark(what="write", actor=self.name, changes=changes)
+        try:
+            call()
+        except self.expected:
+            self._marks.mark(what="raised", actor=self.name)
+            return False
         self._marks.mark(what="done", actor=self.name)
+        return True
+
+    def make_bucket(self) -> None:
+        self.told({self.bucket: "a bucket"}, lambda: self.driver.create_bucket(self.bucket))
+
+    def make_buckets(self) -> None:
+        """The one with versions, too."""
+        self.make_bucket()
+        self._versioned.make_bucket()
 
     @contextlib.contextmanager
     def flushing(self) -> Iterator[None]:
@@ -180,6 +190,7 @@ class Writer:
             self.batch,
             self.refused,
         ]
+        kinds += [self._versioned.any, self._uploads.any] * (len(kinds) // 3)
         for _ in range(count):
             self.random.choice(kinds)()
             if self.random.random() < 0.06:
@@ -204,7 +215,7 @@ class Stage:
 def one(stage: Stage, *, full: bool) -> None:
     writer = stage.writer("one", full=full)
     writer.open(stage.store)
-    writer.make_bucket()
+    writer.make_buckets()
     writer.any(40)
     writer.close()
 
@@ -222,7 +233,7 @@ def regularly(stage: Stage) -> None:
     background.FLUSH_SECONDS = 0.01
     writer = stage.writer("one", full=False)
     state = writer.open(stage.store).opened().state
-    writer.make_bucket()
+    writer.make_buckets()
     for _ in range(6):
         writer.any(writer.random.randrange(8))
         if writer.random.random() < 0.5:
@@ -237,7 +248,7 @@ def group(stage: Stage) -> None:
     drivers = [writer.open(stage.store) for writer in writers]
 
     def work(writer: Writer) -> None:
-        writer.make_bucket()
+        writer.make_buckets()
         writer.any(10)
 
     threads = [threading.Thread(target=work, args=(writer,)) for writer in writers]
@@ -256,7 +267,7 @@ def processes(stage: Stage) -> None:
     def work(name: str, full: bool) -> None:
         writer = stage.writer(name, full=full)
         writer.open(stage.store)
-        writer.make_bucket()
+        writer.make_buckets()
         writer.any(20)
         writer.close()
 
@@ -268,7 +279,7 @@ def streams(stage: Stage) -> None:
     rng = random.Random(f"streams {stage.seed}")
     writer = stage.writer("one", full=rng.random() < 0.5)
     writer.open(stage.store)
-    writer.make_bucket()
+    writer.make_buckets()
     writer.any(3)
     data = rng.randbytes(SEGMENT + rng.randrange(300_000))
     pieces = [data[at : at + 100_000] for at in range(0, len(data), 100_000)]
@@ -285,7 +296,7 @@ def reopened(stage: Stage) -> None:
     writers = [stage.writer("strict", full=True), stage.writer("lax", full=False)]
     for writer in writers:
         writer.open(stage.store)
-        writer.make_bucket()
+        writer.make_buckets()
         writer.close()
     rng = random.Random(f"reopened {stage.seed}")
     for _ in range(5):
@@ -301,7 +312,7 @@ def from_nothing(stage: Stage) -> None:
     """The store is made, in folders that are made with it."""
     writer = stage.writer("one", full=True)
     writer.open(stage.store)
-    writer.make_bucket()
+    writer.make_buckets()
     writer.any(5)
     writer.close()
 
@@ -311,13 +322,30 @@ def failing(stage: Stage) -> None:
     rng = random.Random(f"failing {stage.seed}")
     writer = stage.writer("one", full=True)
     writer.open(stage.store)
-    writer.make_bucket()
+    writer.make_buckets()
     writer.expected += (StorageIOError,)
     for _ in range(3):
         writer.any(5)
         stage.recorder.fail_flush(".pack", rng.randint(1, 4))
     writer.any(5)
     stage.recorder.fail_flush("", 0)
+    writer.close()
+
+
+def ageing(stage: Stage) -> None:
+    """Objects expire and are moved by rules."""
+    rng = random.Random(f"ageing {stage.seed}")
+    writer = stage.writer("one", full=rng.random() < 0.5)
+    writer.open(stage.store)
+    writer.make_buckets()
+    bucket = Ageing(writer)
+    bucket.make_bucket()
+    for _ in range(30):
+        bucket.any()
+        if rng.random() < 0.1:
+            writer.any(1)
+        if rng.random() < 0.1:
+            writer.flush()
     writer.close()
 
 
@@ -339,6 +367,7 @@ WORKLOADS: dict[str, Callable[[Stage], None]] = {
         failing,
         regularly,
         failing_anew,
+        ageing,
     )
 }
 NEW = ("from_nothing", "failing_anew")  # those that make the store
