@@ -138,4 +138,6 @@ class Damage:
         as if it were that extent's data.
         """
         last = self.whole.log.last[place]
+        if self.commits & self.whole.log.needs.get(place, set()):
+            return True
         return last in self.commits or (self._moved and last > min(self.commits, default=last))

@@ -10,18 +10,26 @@ from pathlib import Path
 
 import xxhash
 
-from .index_rows import CHUNKS, INLINE, REFERENCE, content_at, references, varint
+from .index_rows import CHUNKS, INLINE, MARKER, REFERENCE, content_at, references, varint
 from .log_records import (
     ADD_LIST,
     DELETE_OBJECT,
+    DELETE_ROW,
+    DELETE_ROWS,
     MAGIC,
     PACK_HEADER,
     PUT_OBJECT,
+    PUT_ROW,
+    PUT_VERSION,
     RECORD_HEADER,
+    SET_BUCKET,
     Commit,
     records_of,
 )
 
+UPLOADS = 2  # the number of their table
+UPLOAD_ID = 16  # bytes
+Place = tuple[str, ...]
 Range = tuple[str, int, int]  # the name of a pack, start, end
 
 
@@ -30,13 +38,15 @@ class LogMap:
     """Where the commits of a store are, and what the last of each object says."""
 
     commits: dict[int, Range] = field(default_factory=dict)  # by their numbers
-    last: dict[tuple[str, str], int] = field(
-        default_factory=dict
-    )  # object -> the commit that touched it last
-    data: dict[tuple[str, str], list[Range]] = field(default_factory=dict)  # object -> where its chunks are
+    last: dict[Place, int] = field(default_factory=dict)  # object -> the commit that touched it last
+    data: dict[Place, list[Range]] = field(default_factory=dict)  # object -> where its chunks are
+    needs: dict[Place, set[int]] = field(default_factory=dict)  # -> other commits that it is nothing without
 
     def __post_init__(self) -> None:
         self._lists: dict[bytes, bytes] = {}
+        self._ids: dict[Place, str] = {}  # of the current versions
+        self._uploads: dict[bytes, int] = {}  # the commits that began them
+        self._flags: dict[str, int] = {}  # the commits that said of a bucket what it keeps
 
 
 def written(raw: bytes) -> bytes:
@@ -74,16 +84,70 @@ def apply(found: LogMap, sequence: int, operation: int, name: bytes, row: bytes 
     if operation == ADD_LIST:
         assert row is not None
         found._lists[name] = row
-    if operation not in (PUT_OBJECT, DELETE_OBJECT):
-        return
+    elif operation in (PUT_OBJECT, PUT_VERSION, DELETE_OBJECT):
+        change_object(found, sequence, operation, name, row)
+    elif operation == SET_BUCKET:
+        bucket = name.decode()
+        for what in ("kept", "rules"):
+            found.last[bucket, what, ""] = sequence
+        found._flags.setdefault(bucket, sequence)
+    elif operation in (PUT_ROW, DELETE_ROW, DELETE_ROWS):
+        change_row(found, sequence, name[0], name[1:], row)
+
+
+def touch(found: LogMap, sequence: int, place: Place, row: bytes | None) -> None:
+    found.last[place] = sequence
+    found.data[place] = [] if row is None else chunks_of(found._lists, row)
+    found.needs.setdefault(place, set())
+
+
+def change_object(found: LogMap, sequence: int, operation: int, name: bytes, row: bytes | None) -> None:
+    """The object and, where there are versions, the one that it is; one that is kept stays what it is."""
     bucket, _, key = name.decode().partition("\0")
-    found.last[bucket, key] = sequence
-    found.data[bucket, key] = [] if row is None else chunks_of(found._lists, row)
+    touch(found, sequence, (bucket, key), row)
+    before = found._ids.pop((bucket, key), None)
+    if before is not None and operation != PUT_VERSION:
+        touch(found, sequence, (bucket, key, before), None)
+    if row is None:
+        return
+    named = version_id(row)
+    touch(found, sequence, (bucket, key, named), row)
+    if bucket in found._flags:
+        found.needs[bucket, key, named].add(found._flags[bucket])
+    if row[0] != MARKER:
+        found._ids[bucket, key] = named
+
+
+def change_row(found: LogMap, sequence: int, table: int, name: bytes, row: bytes | None) -> None:
+    bucket, key, rest = name.split(b"\0", 2)
+    place = bucket.decode(), key.decode()
+    if table == UPLOADS:
+        begun = bucket + b"\0" + key + b"\0" + rest[:UPLOAD_ID]
+        if len(rest) == UPLOAD_ID:
+            found._uploads[begun] = sequence
+            return
+        part = (*place, f"part {int.from_bytes(rest[UPLOAD_ID:], 'big')}")
+        touch(found, sequence, part, row)
+        found.needs[part].add(found._uploads[begun])
+    elif rest:
+        named = rest.hex() if (*place, rest.hex()) in found.last else ""
+        if found._ids.get(place) != named:  # else it is current from now on
+            touch(found, sequence, (*place, named), row)
+
+
+def version_id(row: bytes) -> str:
+    """The third text of a row's attributes."""
+    at = 34 + (8 if row[1] & 1 else 0)
+    for _ in range(2):
+        length, at = varint(row, at)
+        at += length
+    length, at = varint(row, at)
+    return row[at : at + length].decode()
 
 
 def chunks_of(lists: dict[bytes, bytes], row: bytes) -> list[Range]:
     at = content_at(row)
-    if row[0] == INLINE:
+    if row[0] in (INLINE, MARKER):
         return []
     if row[0] == CHUNKS:
         count, at = varint(row, at)

@@ -160,7 +160,7 @@ class Uploads:
 
 
 class Ageing:
-    """A bucket of one writer, who is alone, for time passes for all: what expires, what is moved by a rule."""
+    """A bucket whose objects expire or are moved; its writer is alone, for time passes for all."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
