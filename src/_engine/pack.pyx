@@ -363,7 +363,7 @@ cdef class PackWriter:
         self._lock = threading.Lock()
 
     def adopt(self, number, tail):
-        """Go on with a pack at ``tail``, where its last writer would have, if nobody else has it.
+        """Go on with a pack at ``tail``, where its last writer would have, if it is one and nobody else has it.
 
         Not at its end: an extent that was begun there can claim bytes that were never written, and what
         is in them would be hopped over.
@@ -378,7 +378,11 @@ cdef class PackWriter:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return
-        if PACK_HEADER <= tail < self._limit and os.fstat(fd).st_size <= tail:
+        size = os.fstat(fd).st_size
+        if not PACK_HEADER <= size <= tail < self._limit:
+            return
+        # What is behind a header that is damaged, or gone, is not found to be this store's.
+        if pack.read(PACK_HEADER, 0) == pack_header(number, self.packs.store_id, self.packs.parameters):
             self.pack, self.tail = pack, tail
 
     def retire(self):

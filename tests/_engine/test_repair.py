@@ -266,6 +266,19 @@ def test_a_pack_that_is_cut_short_costs_what_was_behind(store: Damaged) -> None:
     check(store, ALL - lost(report))
 
 
+def test_nobody_goes_on_with_a_pack_that_has_no_header_any_more(store: Damaged) -> None:
+    os.truncate(store.pack, 0)
+    store.drop_index()
+    repaired(store)
+    with store.open() as driver:
+        driver.create_bucket("after")
+        driver.put("after", "k", large(0))
+    assert problems(store) == []
+    store.drop_index()
+    with store.open() as driver:
+        assert driver.get("after", "k").read() == large(0)
+
+
 def test_a_pack_of_another_store_is_set_aside(store: Damaged, tmp_path: Path) -> None:
     other = Damaged(tmp_path / "other")
     shutil.copy(other.pack, store.path / "packs" / "0000000002.pack")
