@@ -15,6 +15,8 @@ from harness.described import described, name_of
 from trove.drivers.engine import EngineDriver
 from trove.errors import ObjectNotFoundError, PreconditionFailedError
 
+from . import kept
+
 Answer = TypeVar("Answer")
 
 BUCKET = "b"
@@ -65,12 +67,13 @@ class Load:
     """Calls on keys that nobody else writes to, drawn from a seed."""
 
     def __init__(self, driver: EngineDriver, name: str) -> None:
-        self._driver = driver
-        self._name = name
-        self._draw = random.Random(name)
+        self.driver = driver
+        self.name = name
+        self.draw = random.Random(name)
         self._held: dict[str, Held] = {}
         self._number = 0
         self.latencies: dict[str, Latencies] = {}
+        self._versions, self._uploads = kept.Versions(self), kept.Uploads(self)
         kinds: list[tuple[Callable[[], None], int]] = [
             (self.put, 30),
             (self.get, 30),
@@ -83,14 +86,17 @@ class Load:
             (self.copy, 5),
             (self.batch, 2),
             (self.list, 2),
+            (self._versions.step, 20),
+            (self._uploads.step, 2),
+            (self.free, 1),
         ]
         self._kinds = [kind for kind, weight in kinds for _ in range(weight)]
 
     def step(self) -> None:
         """One call; an AssertionError if its answer is not what it must be."""
-        self._draw.choice(self._kinds)()
+        self.draw.choice(self._kinds)()
 
-    def _timed(self, kind: str, call: Callable[[], Answer]) -> Answer:
+    def timed(self, kind: str, call: Callable[[], Answer]) -> Answer:
         begin = time.perf_counter()
         try:
             return call()
@@ -98,20 +104,20 @@ class Load:
             self.latencies.setdefault(kind, Latencies()).add(time.perf_counter() - begin)
 
     def _key(self) -> str:
-        return f"{self._name}/{self._draw.randrange(KEYS):04}"
+        return f"{self.name}/{self.draw.randrange(KEYS):04}"
 
-    def _data(self) -> tuple[str, bytes]:
+    def data(self) -> tuple[str, bytes]:
         self._number += 1
         # A few contents come again and again, so that chunks are shared.
-        number = self._number if self._draw.random() < 0.8 else self._number % 7
-        name = f"{self._name}.{number}"
+        number = self._number if self.draw.random() < 0.8 else self._number % 7
+        name = f"{self.name}.{number}"
         return name, described(name, SIZES[number % len(SIZES)])
 
     def _put(self, kind: str, key: str, expires: datetime | None = None, if_match: str | None = None) -> None:
-        name, data = self._data()
+        name, data = self.data()
         source = iter([data[:1000], data[1000:]]) if kind == "stream" else data
-        info = self._timed(
-            kind, lambda: self._driver.put(BUCKET, key, source, expires_at=expires, if_match=if_match)
+        info = self.timed(
+            kind, lambda: self.driver.put(BUCKET, key, source, expires_at=expires, if_match=if_match)
         )
         self._held[key] = Held(name, info.etag, expires)
 
@@ -138,14 +144,14 @@ class Load:
 
     def delete(self) -> None:
         key = self._key()
-        self._timed("delete", lambda: self._driver.delete(BUCKET, key))
+        self.timed("delete", lambda: self.driver.delete(BUCKET, key))
         self._held.pop(key, None)
 
     def copy(self) -> None:
         source, target = self._key(), self._key()
         held, before = self._held.get(source), datetime.now(UTC)
         try:
-            info = self._timed("copy", lambda: self._driver.copy(BUCKET, source, BUCKET, target))
+            info = self.timed("copy", lambda: self.driver.copy(BUCKET, source, BUCKET, target))
         except ObjectNotFoundError:
             assert held is None or self._expired(held, datetime.now(UTC)), source
         else:
@@ -154,26 +160,26 @@ class Load:
             self._held[target] = Held(held.name, info.etag, held.expires)
 
     def batch(self) -> None:
-        keys = self._draw.sample(range(KEYS), 5)
+        keys = self.draw.sample(range(KEYS), 5)
         held: dict[str, str | None] = {}
 
         def call() -> None:
-            with self._driver.batch() as batch:
+            with self.driver.batch() as batch:
                 for number in keys:
-                    key = f"{self._name}/{number:04}"
+                    key = f"{self.name}/{number:04}"
                     if number % 3 == 0:
                         batch.delete(BUCKET, key)
                         held[key] = None
                     else:
-                        held[key], data = self._data()
+                        held[key], data = self.data()
                         batch.put(BUCKET, key, data)
 
-        self._timed("batch", call)
+        self.timed("batch", call)
         for key, name in held.items():
             if name is None:
                 self._held.pop(key, None)
             else:
-                self._held[key] = Held(name, self._driver.head(BUCKET, key).etag)
+                self._held[key] = Held(name, self.driver.head(BUCKET, key).etag)
 
     # Reads.
 
@@ -183,7 +189,7 @@ class Load:
     def _read(self, kind: str, key: str, call: Callable[[], str]) -> None:
         held, before = self._held.get(key), datetime.now(UTC)
         try:
-            name = self._timed(kind, call)
+            name = self.timed(kind, call)
         except ObjectNotFoundError:
             assert held is None or self._expired(held, datetime.now(UTC)), f"{key} is gone"
             return
@@ -195,7 +201,7 @@ class Load:
         key = self._key()
 
         def call() -> str:
-            with self._driver.get(BUCKET, key) as reader:
+            with self.driver.get(BUCKET, key) as reader:
                 return name_of(reader.read())
 
         self._read("get", key, call)
@@ -205,7 +211,7 @@ class Load:
         held = self._held.get(key)
 
         def call() -> str:
-            with self._driver.get_range(BUCKET, key, 16, len(held.name) if held else 1) as reader:
+            with self.driver.get_range(BUCKET, key, 16, len(held.name) if held else 1) as reader:
                 return reader.read().decode()
 
         self._read("get_range", key, call)
@@ -215,14 +221,14 @@ class Load:
         held = self._held.get(key)
 
         def call() -> str:
-            etag = self._driver.head(BUCKET, key).etag
+            etag = self.driver.head(BUCKET, key).etag
             return held.name if held is not None and held.etag == etag else etag
 
         self._read("head", key, call)
 
     def list(self) -> None:
         before = datetime.now(UTC)
-        page = self._timed("list", lambda: list(self._driver.list(BUCKET, prefix=f"{self._name}/")))
+        page = self.timed("list", lambda: list(self.driver.list(BUCKET, prefix=f"{self.name}/")))
         found = {info.key: info.etag for info in page}
         after = datetime.now(UTC)
         for key, held in self._held.items():
@@ -233,13 +239,17 @@ class Load:
                 assert self._expired(held, after), f"{key} is missing from a list"
         assert found.keys() <= self._held.keys(), "a list has what was deleted"
 
+    def free(self) -> None:
+        kept.free_what_is_over(self)
+
     def check(self) -> None:
         """Every key, once."""
+        self._versions.check()
         for number in range(KEYS):
-            key = f"{self._name}/{number:04}"
+            key = f"{self.name}/{number:04}"
             held = self._held.get(key)
             try:
-                with self._driver.get(BUCKET, key) as reader:
+                with self.driver.get(BUCKET, key) as reader:
                     name = name_of(reader.read())
             except ObjectNotFoundError:
                 assert held is None or self._expired(held, datetime.now(UTC)), f"{key} is gone"

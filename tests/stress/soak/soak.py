@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import trove
 from trove.drivers.engine import EngineDriver
 
+from . import kept
 from .load import BUCKET
 
 TESTS = Path(__file__).parents[2]
@@ -54,8 +54,12 @@ def soak(
 ) -> Soak:
     """Load a new store in ``folder`` for so long. Raises AssertionError where an answer was wrong."""
     dsn = f"trove://{folder}/store?durability={durability}"
-    with trove.open(dsn) as driver:
+    driver = EngineDriver()
+    driver.open(dsn)
+    with driver:
         driver.create_bucket(BUCKET)
+        driver.create_bucket(kept.BUCKET)
+        driver.set_versioning(kept.BUCKET, True)
     files = [folder / f"{number}.jsonl" for number in range(workers)]
     running = [
         subprocess.Popen(

@@ -23,6 +23,10 @@ def test_nothing_grows_under_a_mixed_load(tmp_path: Path, seconds: float) -> Non
         begin, end = warm[0], warm[-1]
         assert end["memory"] - begin["memory"] < 24 * MIB, [sample["memory"] >> 20 for sample in samples]
         assert end["descriptors"] - begin["descriptors"] < 12
+    # What is live is bounded by the keys, and so is the index that says what it is.
+    warm = seen.store[len(seen.store) // 2 :]
+    assert warm[-1]["index"] - warm[0]["index"] < 24 * MIB, [sample["index"] >> 20 for sample in seen.store]
+    assert warm[-1]["live"] - warm[0]["live"] < 64 * MIB, [sample["live"] >> 20 for sample in seen.store]
     paths = draw(seen, tmp_path / "charts")
     assert all(path.read_text().startswith("<svg ") for path in paths)
 
