@@ -21,7 +21,8 @@ class Operation:
     kind: str
     keys: tuple[str, ...]
     values: tuple[str | None, ...]  # one for each key: what it is to hold; None deletes it
-    expected: str | None  # of a conditional put: the value that must be there, "" for none at all
+    # Of a conditional put: the value that must be there, "" for none at all. Of a call on a version: its id.
+    expected: str | None
     called: int  # nanoseconds, of a clock that all clients share
     returned: int | None = None
     answer: Any = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from .operations import EMPTY, Operation, State, step
+from .operations import EMPTY, Operation, step
 
 
 class Event:
@@ -47,8 +48,14 @@ def _events(operations: list[Operation]) -> Event:
     return first
 
 
-def unexplained(operations: Iterable[Operation]) -> Operation | None:
+def unexplained(
+    operations: Iterable[Operation],
+    step: Callable[[Any, Operation], tuple[Any, Any]] = step,
+    empty: Any = EMPTY,
+) -> Operation | None:
     """None if there is an order that explains all answers; else an operation that none got beyond.
+
+    ``step`` says what a store answers, and what it is like then; at first it is ``empty``.
 
     An operation takes its place between its call and its return; one that never returned at any later time,
     or at none.
@@ -56,9 +63,9 @@ def unexplained(operations: Iterable[Operation]) -> Operation | None:
     history = list(operations)
     first = _events(history)
     left = sum(operation.returned is not None for operation in history)
-    state, done = EMPTY, 0
-    seen: set[tuple[int, State]] = set()
-    path: list[tuple[Event, State]] = []
+    state, done = empty, 0
+    seen: set[tuple[int, Any]] = set()
+    path: list[tuple[Event, Any]] = []
     furthest, stuck = -1, None
     event = first.after
     while left:

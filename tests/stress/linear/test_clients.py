@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
@@ -18,9 +19,11 @@ import pytest
 
 import trove
 from trove.drivers.engine import EngineDriver
+from trove.errors import VersionNotFoundError
 
+from . import versions
 from .clients import Client
-from .operations import Operation, read
+from .operations import EMPTY, Operation, read, step
 from .order import unexplained
 
 TESTS = Path(__file__).parents[2]
@@ -28,9 +31,10 @@ PROCESSES, CLIENTS, CALLS = 3, 3, 40
 WAIT = 120  # seconds that nothing here needs
 
 
-def started(dsn: str, log: Path, seed: str, dies: int) -> subprocess.Popen[bytes]:
+def started(dsn: str, log: Path, seed: str, dies: int, kept: bool) -> subprocess.Popen[bytes]:
+    said = [str(CLIENTS), str(CALLS), str(dies), "kept" if kept else "not kept"]
     return subprocess.Popen(
-        [sys.executable, "-m", "stress.linear.clients", dsn, log, seed, str(CLIENTS), str(CALLS), str(dies)],
+        [sys.executable, "-m", "stress.linear.clients", dsn, log, seed, *said],
         env={**os.environ, "PYTHONPATH": str(TESTS)},
         stderr=subprocess.PIPE,
     )
@@ -46,17 +50,18 @@ def gathered(logs: list[Path]) -> list[Operation]:
     return list(calls.values())
 
 
-def history(folder: Path, seed: int, durability: str) -> list[Operation]:
+def history(folder: Path, seed: int, durability: str, kept: bool) -> list[Operation]:
     """What so many clients did and saw; some of their processes died in the middle."""
     draw = random.Random(seed)
     dsn = f"trove://{folder}/store?durability={durability}&chunk_size=4096"
     with trove.open(dsn) as driver:
         driver.create_bucket("b")
+        driver.set_versioning("b", kept)  # type: ignore[attr-defined]
     logs, running = [], []
     for process in range(PROCESSES):
         dies = draw.choice([0, draw.randrange(1, CLIENTS * CALLS)])
         logs.append(folder / f"{process}.log")
-        running.append((started(dsn, logs[-1], f"{seed}.{process}", dies), dies))
+        running.append((started(dsn, logs[-1], f"{seed}.{process}", dies, kept), dies))
     for process_, dies in running:
         _, errors = process_.communicate(timeout=WAIT)
         assert process_.returncode == (-signal.SIGKILL if dies else 0), errors.decode()
@@ -71,9 +76,19 @@ def test_what_clients_saw_has_an_order(tmp_path: Path, durability: str, rounds: 
     for seed in range(rounds):
         folder = tmp_path / str(seed)
         folder.mkdir()
-        operations = history(folder, seed, durability)
+        operations = history(folder, seed, durability, kept=False)
         assert len(operations) > CLIENTS * CALLS // 4
         assert unexplained(operations) is None, f"seed {seed}"
+
+
+@pytest.mark.parametrize("durability", ["full", "relaxed"])
+@pytest.mark.parametrize("rounds", [3, pytest.param(100, marks=pytest.mark.slow)])
+def test_what_clients_saw_of_versions_has_an_order(tmp_path: Path, durability: str, rounds: int) -> None:
+    for seed in range(rounds):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        operations = history(folder, seed, durability, kept=True)
+        assert unexplained(operations, versions.step, versions.NONE) is None, f"seed {seed}"
 
 
 # The check is worth something: drivers with a fault are found out.
@@ -129,16 +144,43 @@ class Piecemeal(EngineDriver):
         self.listed.wait(0.02)
 
 
-@pytest.mark.parametrize("faulty", [Forgetful, Careless, Piecemeal])
-def test_a_driver_with_a_fault_is_found_out(tmp_path: Path, faulty: type[EngineDriver]) -> None:
+class Tidy(EngineDriver):
+    """Keeps two old versions of each key."""
+
+    def put(self, bucket: str, key: str, data: Any, **options: Any) -> trove.ObjectInfo:
+        info = super().put(bucket, key, data, **options)
+        for each in self.list_versions(bucket, key)[3:]:
+            with contextlib.suppress(VersionNotFoundError):
+                super().delete_version(bucket, key, each.version_id)
+        return info
+
+
+class Revealing(EngineDriver):
+    """Makes a deletion by deleting the version that was newest when it was asked to."""
+
+    def delete(self, bucket: str, key: str, *, version_id: str | None = None) -> None:
+        if version_id is not None:
+            return super().delete(bucket, key, version_id=version_id)
+        for each in self.list_versions(bucket, key)[:1]:
+            with contextlib.suppress(VersionNotFoundError):
+                super().delete(bucket, key, version_id=each.version_id)
+        return None
+
+
+FAULTY = ((Forgetful, False), (Careless, False), (Piecemeal, False), (Tidy, True), (Revealing, True))
+
+
+@pytest.mark.parametrize(("faulty", "kept"), FAULTY)
+def test_a_driver_with_a_fault_is_found_out(tmp_path: Path, faulty: type[EngineDriver], kept: bool) -> None:
     for seed in range(30):
         log = tmp_path / f"{seed}.log"
         fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with faulty() as driver:
             driver.open(f"trove://{tmp_path}/store-{seed}?durability=relaxed&chunk_size=4096")
             driver.create_bucket("b")
+            driver.set_versioning("b", kept)
             clients = [
-                Client(driver, fd, f"{seed}.{number}", CALLS, itertools.count(1), 0)
+                Client(driver, fd, f"{seed}.{number}", CALLS, itertools.count(1), 0, kept)
                 for number in range(CLIENTS)
             ]
             for client in clients:
@@ -147,6 +189,8 @@ def test_a_driver_with_a_fault_is_found_out(tmp_path: Path, faulty: type[EngineD
                 client.join()
         os.close(fd)
         assert [client.failure for client in clients] == [None] * CLIENTS
-        if unexplained(gathered([log])) is not None:
+        operations = gathered([log])
+        model = (versions.step, versions.NONE) if kept else (step, EMPTY)
+        if unexplained(operations, *model) is not None:
             return
     pytest.fail("no history of it was found to contradict itself")
