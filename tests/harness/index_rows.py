@@ -20,6 +20,8 @@ import trove
 HOLDING = ("objects", "versions", "uploads")  # rows that hold content
 TABLES = ("buckets", *HOLDING, "expiry", "lists", "list_uses", "chunks", "packs", "quotas", "meta")
 INLINE, CHUNKS, LIST, MARKER = range(4)
+HAS_EXPIRY = 1  # a flag of an object's row
+UPLOAD_ID = 16  # bytes
 REFERENCE = struct.Struct("<16sIIQ")  # id, length and salt, pack, offset
 CHUNK = struct.Struct("<IIQQ")  # pack, length, offset, references
 WORD = (1 << 64) - 1
@@ -87,7 +89,7 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def content_at(row: bytes) -> int:
-    at = 34 + (8 if row[1] & 1 else 0)
+    at = 34 + (8 if row[1] & HAS_EXPIRY else 0)
     for _ in range(3):
         length, at = varint(row, at)
         at += length
@@ -165,6 +167,58 @@ def check_quotas(rows: Rows) -> None:
         assert struct.unpack("<QQQQ", quota)[2:] == (size, number), f"what is used of the quota of {key!r}"
 
 
+def check_expiry(rows: Rows) -> None:
+    """Every object that expires is where one looks for it, and nothing else is."""
+    due = set()
+    for place, row in rows["objects"].items():
+        if row[1] & HAS_EXPIRY:
+            instant = int.from_bytes(row[34:42], "little", signed=True)
+            due.add((instant + (1 << 63)).to_bytes(8, "big") + place)
+    assert rows["expiry"].keys() == due, "what expires is not what the objects say"
+
+
+def check_chains(rows: Rows) -> None:
+    """Old versions are where their ids say; of the one without, a row says where it is."""
+    nameless, pointers = {}, {}
+    for key, row in rows["versions"].items():
+        bucket, name, when = key.split(b"\0", 2)
+        place = bucket + b"\0" + name
+        if not when:
+            pointers[place] = row[content_at(row) :]
+            continue
+        named = version_id(row)
+        if not named:
+            assert place not in nameless, "two versions without an id"
+            nameless[place] = when
+        assert named in ("", when.hex()), "a version that stands where another one should"
+        if row[0] == MARKER:
+            assert row[content_at(row) :] == when
+        current = rows["objects"].get(place)
+        assert current is None or version_id(current) not in (named, when.hex()), (
+            "a version that is there twice"
+        )
+    assert pointers == nameless, "the versions without an id are not where they are said to be"
+
+
+def version_id(row: bytes) -> str:
+    """The third text of a row's attributes."""
+    at = 34 + (8 if row[1] & HAS_EXPIRY else 0)
+    for _ in range(2):
+        length, at = varint(row, at)
+        at += length
+    length, at = varint(row, at)
+    return row[at : at + length].decode()
+
+
+def check_uploads(rows: Rows) -> None:
+    """No part is there without its upload."""
+    for key in rows["uploads"]:
+        bucket, name, rest = key.split(b"\0", 2)
+        assert len(rest) in (UPLOAD_ID, UPLOAD_ID + 2)
+        assert bucket + b"\0" + name + b"\0" + rest[:UPLOAD_ID] in rows["uploads"], "a part of no upload"
+        assert bucket in rows["buckets"], "an upload in no bucket"
+
+
 def rebuilt_rows(store: Path | str, scratch: Path, cut: int = 0) -> Rows:
     """The rows that the log alone gives: of a copy of the store that has its STORE file and its packs.
 
@@ -192,6 +246,9 @@ def check_store(store: Path | str, scratch: Path) -> Rows:
     rows = rows_of(store, scratch)
     check_counts(rows)
     check_quotas(rows)
+    check_expiry(rows)
+    check_chains(rows)
+    check_uploads(rows)
     again = rebuilt_rows(store, scratch, int.from_bytes(rows["meta"].get(b"cut", b"")[:8], "little"))
     for table in TABLES:
         assert again[table].keys() == rows[table].keys(), f"rebuilt, {table} has other keys"

@@ -146,6 +146,10 @@ CHANGED: dict[str, tuple[Callable[[EngineDriver], object], Changes]] = {
         lambda drv: drop(drv, "versions", "k", 0),
         {"versions/k": f"{OLD} *{name(b'nameless')}"},
     ),
+    "drop the version without an id": (
+        lambda drv: drop(drv, "versions", "k", 2),
+        {"versions/k": f"{SMALL} {OLD}"},
+    ),
     "drop a marker": (lambda drv: drop(drv, "versions", "hidden", 0), {"versions/hidden": name(LARGE)}),
     "restore": (restore, {"versions/k": f"{name(b'nameless')} {PREPARED['versions/k']}"}),
     "put while suspended": (

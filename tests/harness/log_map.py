@@ -10,7 +10,17 @@ from pathlib import Path
 
 import xxhash
 
-from .index_rows import CHUNKS, INLINE, MARKER, REFERENCE, content_at, references, varint
+from .index_rows import (
+    CHUNKS,
+    INLINE,
+    MARKER,
+    REFERENCE,
+    UPLOAD_ID,
+    content_at,
+    references,
+    varint,
+    version_id,
+)
 from .log_records import (
     ADD_LIST,
     DELETE_OBJECT,
@@ -28,7 +38,6 @@ from .log_records import (
 )
 
 UPLOADS = 2  # the number of their table
-UPLOAD_ID = 16  # bytes
 Place = tuple[str, ...]
 Range = tuple[str, int, int]  # the name of a pack, start, end
 
@@ -133,16 +142,6 @@ def change_row(found: LogMap, sequence: int, table: int, name: bytes, row: bytes
         named = rest.hex() if (*place, rest.hex()) in found.last else ""
         if found._ids.get(place) != named:  # else it is current from now on
             touch(found, sequence, (*place, named), row)
-
-
-def version_id(row: bytes) -> str:
-    """The third text of a row's attributes."""
-    at = 34 + (8 if row[1] & 1 else 0)
-    for _ in range(2):
-        length, at = varint(row, at)
-        at += length
-    length, at = varint(row, at)
-    return row[at : at + length].decode()
 
 
 def chunks_of(lists: dict[bytes, bytes], row: bytes) -> list[Range]:

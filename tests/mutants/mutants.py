@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 POWER_CUTS = "tests/crash/powercut/test_power_cuts.py"
 KILLS = "tests/_engine/test_kills.py"
+SIEGE = "tests/crash/kills/test_kills_at_random.py"
 CLIENTS = "tests/stress/linear/test_clients.py"
 
 
@@ -185,5 +186,131 @@ MUTANTS = (
         "                flush()\n",
         "                pass\n",
         (POWER_CUTS, "tests/_engine/test_snapshots.py"),
+    ),
+    Mutant(
+        "a new version's content is not counted",
+        "commit.pyx",
+        "        self._retain(row)\n        if not version_id:\n",
+        "        if not version_id:\n",
+        (KILLS,),
+    ),
+    Mutant(
+        "a put while versions are suspended loses the one before",
+        "commit.pyx",
+        "            if old_id:\n",
+        "            if old_id and version_id:\n",
+        (KILLS,),
+    ),
+    Mutant(
+        "an object that is overwritten expires still",
+        "commit.pyx",
+        "            self._schedule(place, old, False)\n            self.txn.put(place",
+        "            self.txn.put(place",
+        (KILLS,),
+    ),
+    Mutant(
+        "a version that is overwritten expires still",
+        "commit.pyx",
+        "            self._flag(REPLACES)\n            self._schedule(place, old, False)\n            old_id",
+        "            self._flag(REPLACES)\n            old_id",
+        (SIEGE,),
+    ),
+    Mutant(
+        "a part that is sent again is counted twice",
+        "commit.pyx",
+        '        old = row_in(self.txn, self._side(table), key, "versions")\n        if old is not None:\n',
+        '        old = row_in(self.txn, self._side(table), key, "versions")\n        if False:\n',
+        (KILLS,),
+    ),
+    Mutant(
+        "a rebuild leaves uploads that are over",
+        "commit.pyx",
+        "            elif operation == DELETE_ROWS:\n                self.delete_rows(first[0], first[1:])\n",
+        "            elif operation == DELETE_ROWS:\n                pass\n",
+        (KILLS, POWER_CUTS),
+    ),
+    Mutant(
+        "the version before is not shown when the newest is deleted",
+        "changes.pyx",
+        "        if not promote(commit, place):\n            commit.delete_object(place)\n",
+        "        commit.delete_object(place)\n",
+        (KILLS, CLIENTS),
+    ),
+    Mutant(
+        "what is left of a version without an id is taken for one",
+        "changes.pyx",
+        '    if not id_of(body):\n        commit.delete_row(VERSIONS, version_key(place, b""))\n',
+        "",
+        (KILLS,),
+    ),
+    Mutant(
+        "a restoration takes the version that is there",
+        "changes.pyx",
+        "        if body is None or id_of(body) != wanted:\n",
+        "        if body is None:\n",
+        (CLIENTS,),
+    ),
+    Mutant(
+        "a delete marker is not kept apart from another of the same commit",
+        "chain.pyx",
+        "(2 * counter + 2).to_bytes(4",
+        "(2).to_bytes(4",
+        (CLIENTS, SIEGE),
+    ),
+    Mutant(
+        "a completion leaves its upload open",
+        "multipart.pyx",
+        "        commit.delete_rows(UPLOADS, self.at)\n        return 0\n\n    cdef EngineInfo _sent",
+        "        return 0\n\n    cdef EngineInfo _sent",
+        (KILLS,),
+    ),
+    Mutant(
+        "parts outlive an upload that is given up",
+        "multipart.pyx",
+        "        self.upload(commit)\n        commit.delete_rows(UPLOADS, self.at)\n",
+        "        self.upload(commit)\n        commit.delete_row(UPLOADS, self.at)\n",
+        (KILLS,),
+    ),
+    Mutant(
+        "a part comes to an upload that is over",
+        "multipart.pyx",
+        "        self.upload(commit)\n        self.content.settle(",
+        "        self.content.settle(",
+        (SIEGE,),
+    ),
+    Mutant(
+        "rules delete old versions with the newest",
+        "lifecycle.pyx",
+        "            delete_current(commit, flags, place, self.now)\n",
+        "            commit.delete_object(place)\n",
+        (SIEGE, "tests/_engine/test_lifecycle.py"),
+    ),
+    Mutant(
+        "an object that is moved to another class is as new",
+        "lifecycle.pyx",
+        "    commit.put_object(place, with_time(made, time_of(body)))\n",
+        "    commit.put_object(place, made)\n",
+        ("tests/_engine/test_lifecycle.py",),
+    ),
+    Mutant(
+        "who watches hops over a commit that is still to come",
+        "scan.pyx",
+        "            if not beyond:\n                end =",
+        "            if True:\n                end =",
+        ("tests/_engine/test_events.py",),
+    ),
+    Mutant(
+        "space that a writer gives back is damage",
+        "scan.pyx",
+        "            left = max(0, min(wanted, os.fstat(self.pack.fd).st_size - <int64_t>offset))\n",
+        "            left = wanted\n",
+        (SIEGE, "tests/_engine/test_scan.py"),
+    ),
+    Mutant(
+        "a writer goes on behind a header that is gone",
+        "pack.pyx",
+        "        if pack.read(PACK_HEADER, 0) == pack_header(",
+        "        if pack.read(PACK_HEADER, 0) is not None or pack_header(",
+        ("tests/_engine/test_repair.py",),
     ),
 )
