@@ -100,7 +100,11 @@ class Damage:
         Of a writer that died with its machine nobody knows whether it wrote all of its last one and its data.
         """
         last = first = len(self.whole.log.commits)
-        whole = all(self.data(place) for place, number in self.whole.log.last.items() if number == last)
+        whole = all(
+            self.data(place) and self._heads(place)
+            for place, number in self.whole.log.last.items()
+            if number == last
+        )
         if last not in self.commits and whole:
             return None
         if self.state and self.whole.kind != "died elsewhere":
@@ -113,6 +117,15 @@ class Damage:
         """Whether all bytes of an object are there."""
         return all(self._intact(where) for where in self.whole.log.data.get(place, []))
 
+    def _heads(self, place: Place) -> bool:
+        """Whether all extents that its bytes are in say of themselves what they are."""
+        return all(
+            self._intact(head)
+            for pack, start, _ in self.whole.log.data.get(place, [])
+            for (other, begin, end), head in self.whole.log.heads.items()
+            if pack == other and begin <= start < end
+        )
+
     @cached_property
     def live_data(self) -> bool:
         """Whether those of all objects are."""
@@ -122,6 +135,8 @@ class Damage:
         """Whether an object must be there after a repair, as it was."""
         if not self.data(place) or not self.is_itself:
             return False
+        if not self._heads(place) and self.may_forget(place):
+            return False  # as if the power had taken it
         reached = not self.commits or self.whole.log.last[place] < min(self.commits)
         return self.known or (reached and self.packs_whole)
 

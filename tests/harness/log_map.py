@@ -34,7 +34,9 @@ from .log_records import (
     RECORD_HEADER,
     SET_BUCKET,
     Commit,
+    Extent,
     records_of,
+    table_length,
 )
 
 UPLOADS = 2  # the number of their table
@@ -50,6 +52,8 @@ class LogMap:
     last: dict[Place, int] = field(default_factory=dict)  # object -> the commit that touched it last
     data: dict[Place, list[Range]] = field(default_factory=dict)  # object -> where its chunks are
     needs: dict[Place, set[int]] = field(default_factory=dict)  # -> other commits that it is nothing without
+
+    heads: dict[Range, Range] = field(default_factory=dict)  # where an extent's data are -> where it says so
 
     def __post_init__(self) -> None:
         self._lists: dict[bytes, bytes] = {}
@@ -76,6 +80,14 @@ def log_map(store: Path) -> LogMap:
         raw = written(path.read_bytes())
         records = list(records_of(raw, xxhash.xxh3_64_intdigest(raw[16:32])))
         ends = [each.offset for each in records[1:]] + [len(raw)]
+        for record, end in zip(records, ends, strict=True):
+            if isinstance(record, Extent):
+                data = (
+                    record.offset
+                    + RECORD_HEADER.size
+                    + table_length(raw[record.offset + RECORD_HEADER.size :])
+                )
+                found.heads[path.name, data, end] = path.name, record.offset, data
         commits += [
             (record, (path.name, record.offset, end))
             for record, end in zip(records, ends, strict=True)
