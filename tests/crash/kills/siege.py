@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.alone import Child
 from harness.index_rows import check_store
 
+from trove.driver import ObjectEvent
 from trove.drivers.engine import EngineDriver
 
 from . import joint
@@ -31,6 +32,21 @@ OPENING = 5.0
 # A reader that stands still keeps the pages of its moment, and for those the index grows; not for ever.
 INDEX = 96 * MIB
 BLOW_KINDS = ("kill", "kill", "kill two", "stop and kill", "stop and go on", "end")
+
+
+def check_events(driver: EngineDriver) -> int:
+    """What was told of each key last is what is there; how many events there were."""
+    last: dict[str, ObjectEvent] = {}
+    count = 0
+    with driver.watch(BUCKET, since=0) as watcher:
+        while (event := watcher.get(0)) is not None:
+            count += 1
+            last[event.key] = event
+    for info in driver.list(BUCKET):
+        told = last[info.key].info
+        assert told is not None, f"{info.key} is there, and was told to be deleted"
+        assert (told.etag, told.last_modified) == (info.etag, info.last_modified), f"{info.key} is another"
+    return count
 
 
 class Siege:
@@ -157,6 +173,7 @@ class Siege:
                 every.update(objects(driver, name))
                 self.counts["calls"] += account.calls
             assert {info.key for info in driver.list(BUCKET)} == set(every)
+            self.counts["events"] += check_events(driver)
             self.counts["uploads"] += joint.check(place, driver)
             assert driver.opened().handles == 1
             report = driver.verify()
