@@ -254,9 +254,10 @@ cdef class Log:
                 beyond = beyond or scan.sequence > until
                 if scan.sequence > base and not self._raised_from < scan.sequence <= self._raised_to:
                     self._add(scan)
-            if not beyond:
+            # What is blank, or no whole record, can be the next commit by now: others write on while this is read, and
+            # an extent that came behind it says nothing. A commit does: none of its pack that is newer stands before it.
+            if not beyond and (scan.kind == COMMIT or not scan.holes):
                 end = scan.start + aligned(scan.length)
-        # A record that is still being written is looked at again.
         self.ends[number] = end
         if scan.holes:
             self.holes[number] = scan.holes

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from harness.log_records import Extent, write_record
 from harness.opened import opened
 
-from trove._engine.scan import records
+from trove._engine.scan import Log, records
 
 AHEAD = 8 << 20  # bytes that a writer asks for beforehand, more than are read at once
 
@@ -25,3 +26,18 @@ def test_a_pack_that_its_writer_cuts_to_length_meanwhile_ends_where_it_is_writte
         assert next(reading) == written[0]
         os.truncate(pack, end + 4096)
         assert [written[0], *reading] == written
+
+
+def test_who_reads_on_does_not_hop_over_what_is_still_to_come(tmp_path: Path) -> None:
+    """A commit that was not there when its place was read, and an extent behind it that was."""
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        packs = driver.opened().packs
+        (pack,) = (tmp_path / "store" / "packs").iterdir()
+        (_, newest, _, start, length) = list(records(packs, 1))[-1]
+        end = start + (length + 7) // 8 * 8
+        with pack.open("r+b") as file:
+            file.seek(end + 4096)
+            file.write(write_record(Extent(0, ((bytes(16), 3),), b"abc"), packs.seed))
+        assert [each[0] for each in records(packs, 1)][-1] != 2, "the extent is not found"
+        assert Log(packs, newest, until=newest).ends[1] == end

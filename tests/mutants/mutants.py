@@ -295,9 +295,9 @@ MUTANTS = (
     Mutant(
         "who watches hops over a commit that is still to come",
         "scan.pyx",
-        "            if not beyond:\n                end =",
-        "            if True:\n                end =",
-        ("tests/_engine/test_events.py",),
+        "            if not beyond and (scan.kind == COMMIT or not scan.holes):\n",
+        "            if not beyond:\n",
+        ("tests/_engine/test_scan.py",),
     ),
     Mutant(
         "space that a writer gives back is damage",
