@@ -279,6 +279,13 @@ def test_nobody_goes_on_with_a_pack_that_has_no_header_any_more(store: Damaged) 
         assert driver.get("after", "k").read() == large(0)
 
 
+def test_nobody_goes_on_with_a_pack_whose_header_is_damaged(store: Damaged) -> None:
+    store.flip(store.pack, 20)
+    with store.open() as driver:
+        driver.put("b", "new", small(0))
+    assert len(list(store.path.glob("packs/*.pack"))) == 2
+
+
 def test_a_pack_of_another_store_is_set_aside(store: Damaged, tmp_path: Path) -> None:
     other = Damaged(tmp_path / "other")
     shutil.copy(other.pack, store.path / "packs" / "0000000002.pack")
