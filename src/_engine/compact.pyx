@@ -45,6 +45,7 @@ from .folder_lock import folder_lock
 from .gate import locked
 from .index import index_error
 from .reports import CompactReport
+from .shrink import shrink
 
 SLICE = 4 << 20            # bytes of live chunks that are moved by one commit, about
 DEAD_SHARE = 20            # a pack is given up when more than one part in so many of it is dead
@@ -412,7 +413,10 @@ def compact(Core core, progress=None, *, wait=True, stopped=None, gentle=False):
         with folder_lock(core.packs.folder, wait=wait) as alone:
             if not alone:
                 return None
-            return Compaction(core, progress, stopped or threading.Event(), gentle).run()
+            report = Compaction(core, progress, stopped or threading.Event(), gentle).run()
+            if stopped is None or not stopped.is_set():
+                shrink(core)
+            return report
     except OSError as error:
         if isinstance(error, TroveError):
             raise

@@ -176,6 +176,8 @@ cdef class Index:
             self._allocate(lock_file, LOCK_SIZE)
             if self._waking is None:
                 self._waking = Waking(lock_file)
+                if self._state is not None:
+                    self._waking.count_in(self._state)
         if not writing:
             try:
                 return self._open_as(lock, False)
@@ -538,6 +540,13 @@ cdef class Index:
             pass
         finally:
             paused.__exit__(None, None, None)
+
+    def replace(self, folder):
+        """Have the index in ``folder`` from now on, which has the same rows. It is paused, and nobody else has it open."""
+        os.replace(os.path.join(folder, "data.mdb"), os.path.join(self.folder, "data.mdb"))
+        # Who still reads the old one has its lock file, too.
+        os.unlink(os.path.join(self.folder, "lock.mdb"))
+        self._waking = None
 
     def _revive(self):
         with self._still():

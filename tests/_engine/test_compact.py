@@ -7,15 +7,14 @@ import random
 import shutil
 import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from harness.neighbour import Neighbour
 from harness.opened import opened
 
-import trove
 from trove._engine import snapshots
 from trove._engine.compact import compact
 from trove.drivers.engine import EngineDriver
@@ -80,6 +79,33 @@ def store_of(driver: EngineDriver) -> Path:
 
 def content(driver: EngineDriver) -> dict[str, bytes]:
     return {info.key: driver.get("b", info.key).read() for info in driver.list("b")}
+
+
+@contextmanager
+def beside(twice: Callable[[], Iterator[None]]) -> Iterator[None]:
+    """Run ``twice()`` in a forked process: up to its ``yield`` before the block, and from there on after it."""
+    """Run ``twice()`` in a forked process: up to its ``yield`` before the block, and the rest after it."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work = twice()
+            next(work)
+            os.write(told[1], b"x")
+            os.read(goes_on[0], 1)
+            next(work, None)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    os.close(told[1])
+    assert os.read(told[0], 1) == b"x"  # or the end of it, where the process has ended
+    yield
+    os.write(goes_on[1], b"x")
+    assert os.waitpid(child, 0)[1] == 0
+    for fd in (told[0], *goes_on):
+        os.close(fd)
 
 
 def whole(driver: EngineDriver) -> bool:
@@ -165,6 +191,95 @@ def test_a_store_that_is_only_read_is_not_compacted(tmp_path: Path) -> None:
         driver.compact()
 
 
+@pytest.fixture
+def bulky(driver: EngineDriver) -> EngineDriver:
+    """A store whose index has become much larger than it need be."""
+    for number in range(15):
+        driver.put_many("b", [(f"{number}-{at}", data_of(at, 2000)) for at in range(1000)])
+    driver.put("b", "kept", b"kept")
+    for number in range(15):
+        with driver.batch() as batch:
+            for at in range(1000):
+                batch.delete("b", f"{number}-{at}")
+    return driver
+
+
+def test_the_index_gives_its_space_back(bulky: EngineDriver) -> None:
+    assert bulky.stats().index_bytes > 16 * MIB
+    bulky.compact()
+    assert bulky.stats().index_bytes < 4 * MIB
+    assert content(bulky) == {"kept": b"kept"}
+    bulky.put("b", "later", b"later")
+    assert content(bulky) == {"kept": b"kept", "later": b"later"}
+    assert whole(bulky)
+    assert sum(path.stat().st_size for path in store_of(bulky).rglob("*") if path.is_file()) < 16 * MIB
+
+
+def test_the_index_stays_as_it_is_while_another_process_has_it_open(bulky: EngineDriver) -> None:
+    before = bulky.stats().index_bytes
+    other = Neighbour(f"trove://{store_of(bulky)}?durability=relaxed")
+    bulky.compact()
+    assert bulky.stats().index_bytes >= before
+    other.put("b", "other", b"other")
+    assert content(bulky) == {"kept": b"kept", "other": b"other"}
+    other.close()
+    bulky.compact()
+    assert bulky.stats().index_bytes < before
+    assert content(bulky) == {"kept": b"kept", "other": b"other"}
+    assert whole(bulky)
+
+
+def test_who_comes_after_the_index_was_exchanged_shares_it(bulky: EngineDriver) -> None:
+    bulky.compact()
+    other = Neighbour(f"trove://{store_of(bulky)}?durability=relaxed")
+    for number in range(20):
+        other.put("b", "theirs", b"%d" % number)
+        bulky.put("b", "ours", b"%d" % number)
+        assert bulky.get("b", "theirs").read() == b"%d" % number
+    other.close()
+    assert whole(bulky)
+
+
+def test_threads_read_and_write_on_while_the_index_is_exchanged(bulky: EngineDriver) -> None:
+    stop = threading.Event()
+    wrong: list[object] = []
+
+    def work(name: int) -> None:
+        number = 0
+        try:
+            while not stop.is_set():
+                number += 1
+                bulky.put("b", f"{name}", b"%d" % number)
+                if bulky.get("b", f"{name}").read() != b"%d" % number:
+                    wrong.append((name, number))
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    bulky.compact()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert bulky.stats().index_bytes < 8 * MIB
+    assert whole(bulky)
+
+
+def test_a_reader_with_mode_r_follows_to_the_exchanged_index(bulky: EngineDriver, tmp_path: Path) -> None:
+    def twice() -> Iterator[None]:
+        with opened(tmp_path, mode="r") as reading:
+            assert content(reading) == {"kept": b"kept"}
+            yield
+            assert content(reading) == {"kept": b"kept", "later": b"later"}
+
+    with beside(twice):
+        bulky.compact()
+        assert bulky.stats().index_bytes < 4 * MIB
+        bulky.put("b", "later", b"later")
+
+
 # Whoever reads and writes meanwhile.
 
 
@@ -182,55 +297,31 @@ def test_an_object_is_read_in_another_process_that_knew_the_old_place(tmp_path: 
     with opened(tmp_path, durability="relaxed") as driver:
         driver.create_bucket("b")
         held = fill(driver)
-        child_reads, child_goes_on = os.pipe(), os.pipe()
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                assert content(driver) == held
-                os.write(child_reads[1], b"x")
-                os.read(child_goes_on[0], 1)
-                assert content(driver) == held
-                # Packs that are gone are not held open either.
-                assert not [path for path in held_open() if ".pack (deleted)" in path]
-                status = 0
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(status)
-        os.read(child_reads[0], 1)
-        driver.compact()
-        os.write(child_goes_on[1], b"x")
-        assert os.waitpid(child, 0)[1] == 0
-        for fd in (*child_reads, *child_goes_on):
-            os.close(fd)
+
+        def twice() -> Iterator[None]:
+            assert content(driver) == held
+            yield
+            assert content(driver) == held
+            # Packs that are gone are not held open either.
+            assert not [path for path in held_open() if ".pack (deleted)" in path]
+
+        with beside(twice):
+            driver.compact()
 
 
 def test_a_reader_with_mode_r_beside_it_reads_on(tmp_path: Path) -> None:
     with opened(tmp_path, durability="relaxed") as driver:
         driver.create_bucket("b")
         held = fill(driver)
-        parent, child_end = os.pipe(), os.pipe()
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                with trove.open(f"trove://{tmp_path}/store?mode=r") as reading:
-                    assert {info.key: reading.get("b", info.key).read() for info in reading.list("b")} == held
-                    os.write(parent[1], b"x")
-                    os.read(child_end[0], 1)
-                    assert {info.key: reading.get("b", info.key).read() for info in reading.list("b")} == held
-                status = 0
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(status)
-        os.read(parent[0], 1)
-        driver.compact()
-        os.write(child_end[1], b"x")
-        assert os.waitpid(child, 0)[1] == 0
-        for fd in (*parent, *child_end):
-            os.close(fd)
+
+        def twice() -> Iterator[None]:
+            with opened(tmp_path, mode="r") as reading:
+                assert content(reading) == held
+                yield
+                assert content(reading) == held
+
+        with beside(twice):
+            driver.compact()
 
 
 def test_a_view_of_a_removed_pack_stays_readable(driver: EngineDriver) -> None:

@@ -1,0 +1,9 @@
+from .core import Core
+
+WASTE: int
+
+def is_wasteful(core: Core) -> bool:
+    """Whether much of the index is pages that nothing is in."""
+
+def shrink(core: Core) -> bool:
+    """Make the index as small as it can be, if that is worth it and nobody else has the store open."""
