@@ -83,8 +83,8 @@ def content(driver: EngineDriver) -> dict[str, bytes]:
 
 @contextmanager
 def beside(twice: Callable[[], Iterator[None]]) -> Iterator[None]:
-    """Run ``twice()`` in a forked process: up to its ``yield`` before the block, and from there on after it."""
     """Run ``twice()`` in a forked process: up to its ``yield`` before the block, and the rest after it."""
+    told, goes_on = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
         status = 1
