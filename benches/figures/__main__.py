@@ -14,7 +14,7 @@ from pathlib import Path
 from trove.errors import TroveError
 from trove.testing.benchmarks.machine import describe
 
-from . import chunking, keeping, large, many, small, streaming
+from . import chunking, compacting, keeping, large, many, small, streaming
 from .bench import GIB, QUICK, Amount, Bench, UnavailableError
 from .figure import Figure, table
 
@@ -36,6 +36,7 @@ MEASURED: tuple[tuple[str, Callable[[Bench], Iterator[Figure]]], ...] = (
     ("versions", keeping.versions),
     ("uploads in parts", keeping.parts),
     ("events", keeping.events),
+    ("compaction", compacting.compaction),
     ("chunker", chunking.chunking),
 )
 

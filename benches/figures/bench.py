@@ -121,10 +121,10 @@ class Bench:
         return contestant
 
     @contextmanager
-    def alone(self) -> Iterator[DriverContestant]:
-        """The driver on a new store, which is gone after the block."""
+    def alone(self, settings: str = "") -> Iterator[DriverContestant]:
+        """The driver on a new store, which is gone after the block; ``settings`` are added to its DSN."""
         folder = self.new_folder()
-        contestant = DriverContestant(self.dsn("relaxed"), folder)
+        contestant = DriverContestant(self.dsn("relaxed") + settings, folder)
         try:
             yield contestant
         finally:
