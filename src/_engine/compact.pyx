@@ -41,7 +41,7 @@ from .places cimport Stored, chunk_key, find_chunk, key_at, reference_to
 from .scan cimport Scan
 from .state cimport STATE_DROPPED, STATE_LEFT
 from . import snapshots
-from .folder_lock import folder_lock
+from .folder_lock import FolderLock
 from .gate import locked
 from .index import index_error
 from .reports import CompactReport
@@ -410,7 +410,7 @@ cdef bytes named(Core core, const uint8_t[::1] piece):
 def compact(Core core, progress=None, *, wait=True, stopped=None, gentle=False):
     """See the driver's ``compact``. ``None`` if somebody else is at it and ``wait`` is False."""
     try:
-        with folder_lock(core.packs.folder, wait=wait) as alone:
+        with FolderLock(core.packs.folder, wait=wait) as alone:
             if not alone:
                 return None
             report = Compaction(core, progress, stopped or threading.Event(), gentle).run()

@@ -18,7 +18,7 @@ import xxhash
 
 from trove.errors import StorageIOError, TroveError
 
-from .folder_lock import folder_lock
+from .folder_lock import FolderLock
 from .index import is_older, named_by, owner_of
 from .reports import Snapshot
 from .store import private
@@ -124,7 +124,7 @@ def take(
     folder = os.path.join(store, "snapshots")
     temporary = Path(folder, "new")
     try:
-        with folder_lock(folder, wait=wait) as alone:
+        with FolderLock(folder, wait=wait) as alone:
             if not alone:
                 return None
             shutil.rmtree(temporary, ignore_errors=True)

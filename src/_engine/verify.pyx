@@ -26,7 +26,7 @@ from .scan cimport Log
 from . import snapshots, store
 from .commit import cut_in
 from .examine import HOLDING, examined_copy, head, list_of, opened_copy, problem_of, references_of
-from .folder_lock import folder_lock
+from .folder_lock import FolderLock
 from .index import TABLES
 from .naming import namer
 from .pack import is_unmade, pack_header
@@ -452,7 +452,7 @@ def verify(Core core, progress=None):
         # No pack is compacted away meanwhile.
         with (
             tempfile.TemporaryDirectory(prefix="trove-verify-") as scratch,
-            folder_lock(core.packs.folder, shared=True),
+            FolderLock(core.packs.folder, shared=True),
         ):
             return Verification(core, scratch, progress).run()
     except OSError as error:
