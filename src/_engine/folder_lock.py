@@ -9,10 +9,10 @@ from trove.errors import StorageIOError
 
 
 class FolderLock:
-    """Holds the lock of ``folder`` in a ``with`` block; gives whether it is held, which it always is with ``wait``.
+    """Holds the lock of ``folder`` in a ``with`` block; gives whether it is held: always, with ``wait``.
 
-    ``shared`` locks exclude only one that is not. To enter raises StorageIOError. An object, for an interrupt can
-    come at any step: what was locked when it came is let go of with the object.
+    ``shared`` locks exclude only one that is not. To enter raises StorageIOError. It is an object because an
+    interrupt can come at any step: what was locked when it came is let go of with the object.
     """
 
     def __init__(self, folder: str, *, wait: bool = True, shared: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Folder locks: one alone, or any number who share, in this process and in others; nothing is held for ever."""
+"""Folder locks: one alone, or any number who share; nothing is held for ever."""
 
 from __future__ import annotations
 
