@@ -21,18 +21,15 @@ from .gate import Gate, await_lockless_readers, locked
 from .index import TABLES, index_error
 from .pack import sync_folder
 
-WASTE = 16 << 20  # bytes that must be gained, and a quarter of the file
+WASTE = 16 << 20  # bytes that must be gained, and a quarter of what was ever used
 
 
 def is_wasteful(Core core):
-    """Whether much of the index is pages that nothing is in."""
+    """Whether much of the index is pages that nothing is in any more."""
     cdef Index index = core.index
-    size = os.path.getsize(os.path.join(index.folder, "data.mdb"))
-    if size <= WASTE:
-        return False
     txn = index.begin()
     try:
-        used = 0
+        taken, used = index.used_bytes(), 0
         for name in TABLES:
             found = txn.stat(getattr(index, name))
             used += found["psize"] * (found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"])
@@ -40,7 +37,8 @@ def is_wasteful(Core core):
         raise index_error(error, f"reading the index in {index.folder}") from error
     finally:
         index.end(txn)
-    return size - used > max(WASTE, size // 4)
+    # Pages that are there beforehand, and were never used, are none: a snapshot asks for them.
+    return taken - used > max(WASTE, taken // 4)
 
 
 def shrink(Core core):
