@@ -66,7 +66,8 @@ cdef enum:
     CHUNK_ID = 16
     LIST_ID = 12
     STAMP = 12          # sequence u64, counter u32, most significant byte first: when a version was made
-    REFERENCE = 32      # chunk id 16, length and salt u32, pack u32, offset u64; the chunk may have been moved since
+    REFERENCE = 32      # chunk id 16, length and salt u32, pack u32, place u64; the chunk may have been moved since
+    RAW_SHIFT = 40      # of a place: the offset, and above this bit how long the chunk is when it is decompressed
     SALT_SHIFT = 24     # a chunk is shorter than 16 MiB; the upper byte tells true collisions apart
     LENGTH_MASK = 0xFFFFFF
     SEAL = 8            # every row of the index begins with the XXH3-64 of its value, seeded with its key
@@ -78,6 +79,7 @@ cdef struct Reference:
     uint32_t salt
     uint32_t pack
     uint64_t offset
+    uint32_t raw        # bytes that it is to be decompressed to; 0 when it is stored as it is
 
 
 # Inline: they stand in the innermost loops.
@@ -110,8 +112,20 @@ cdef inline Reference reference_at(const uint8_t *p) noexcept nogil:
     reference.length = packed & LENGTH_MASK
     reference.salt = packed >> SALT_SHIFT
     reference.pack = load32(p + 20)
-    reference.offset = load64(p + 24)
+    reference.offset = load64(p + 24) & (((<uint64_t>1) << RAW_SHIFT) - 1)
+    reference.raw = <uint32_t>(load64(p + 24) >> RAW_SHIFT)
     return reference
+
+
+cdef inline uint32_t content_length(Reference reference) noexcept nogil:
+    """How many bytes of an object a chunk is."""
+    return reference.raw or reference.length
+
+
+cdef inline void set_place(uint8_t *p, uint32_t pack, uint64_t offset) noexcept nogil:
+    """Make the reference at ``p`` say that its chunk stands there."""
+    store32(p + 20, pack)
+    store64(p + 24, (load64(p + 24) >> RAW_SHIFT) << RAW_SHIFT | offset)
 
 
 cdef class Encoder:

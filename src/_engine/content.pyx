@@ -5,6 +5,10 @@ Bytes come in segments of a few MiB. A segment is cut, its chunks are named, tho
 compared byte by byte and shared, and the others are appended as one extent. Nothing refers to an extent
 until the object's commit does, so a reader that fails half way leaves only space to be reclaimed.
 
+Of an object of the class COLD each chunk is compressed by itself, once it is named, and what is stored is another chunk:
+the compressed bytes, with an id of their own. Only the reference says that they are to be decompressed, and how long
+they are then.
+
 Between being found here and being committed, a shared chunk can vanish with the last object that held it.
 So the pack it was found in stays open in the Content, and at the commit, inside the write transaction,
 whatever has vanished is appended again from there.
@@ -27,6 +31,7 @@ from .codec cimport (
     EXTENT,
     INLINE,
     LIST,
+    RAW_SHIFT,
     RECORD_HEADER,
     REFERENCE,
     SALT_SHIFT,
@@ -35,6 +40,7 @@ from .codec cimport (
     load32,
     load64,
     reference_at,
+    set_place,
     store32,
     store64,
 )
@@ -44,6 +50,7 @@ from .index cimport row
 from .pack cimport Pack, aligned, write_header
 from .places cimport Stored, chunk_key, find_chunk, stored
 from .usage cimport Room
+from .cold import compressed
 
 INLINE_LIMIT = 2048         # bytes: up to here an object lives in its row; measured, see docs/engine.md
 LISTED = 8                  # more chunks than this stand in a list of their own
@@ -60,7 +67,10 @@ cdef class Content:
             return INLINE
         return CHUNKS if self.count <= LISTED else LIST
 
-    cdef int append(self, bytes digest, Py_ssize_t length, object pack, uint64_t offset, bint shared) except -1:
+    cdef int append(
+        self, bytes digest, Py_ssize_t length, uint64_t raw, object pack, uint64_t offset, bint shared
+    ) except -1:
+        """Add a reference to a chunk; ``raw`` is its length when it is decompressed, 0 if it is stored as it is."""
         cdef uint8_t *grown
         cdef uint8_t *p
         if self.count == self._room:
@@ -73,11 +83,10 @@ cdef class Content:
         memcpy(p, PyBytes_AS_STRING(digest), CHUNK_ID)
         store32(p + CHUNK_ID, <uint32_t>length)
         store32(p + 20, (<Pack>pack).number)
-        store64(p + 24, offset)
+        store64(p + 24, offset | raw << RAW_SHIFT)
         self._packs.append(pack if shared else None)
-        self._digests.raw(<const uint8_t *>PyBytes_AS_STRING(digest), CHUNK_ID)
         self.count += 1
-        self.size += length
+        self.size += raw or length
         return 0
 
     cdef int _wrote(self, Pack pack, uint64_t start, uint64_t end) except -1:
@@ -105,8 +114,7 @@ cdef class Content:
                 pack = self._packs[i] if self._packs[i] is not None else core.packs.open_pack(reference.pack)
                 data = (<Pack>pack).read(reference.length, reference.offset)
                 if same(core, data, place[0], place[1], place[2]):
-                    store32(p + 20, place[0])
-                    store64(p + 24, place[1])
+                    set_place(p, place[0], place[1])
                     # Should this be tried again, and the chunk have vanished by then, it is read from there.
                     self._packs[i] = core.packs.open_pack(place[0])
                     break
@@ -153,8 +161,7 @@ cdef class Content:
         pack, offset = core.writer.reserve_extent(head, len(data))
         core.writer.write_data(pack, offset, [data])
         self._wrote(pack, offset - len(head), offset + len(data))
-        store32(p + 20, pack.number)
-        store64(p + 24, offset)
+        set_place(p, pack.number, offset)
         self._packs[i] = None
 
     cdef bytes tail(self, Commit commit):
@@ -221,16 +228,25 @@ cdef bytes extent_head(list chunks, uint64_t seed):
     return head
 
 
-cdef Content ingest(Core core, object data, bint inline=True, Room room=None):
+cdef Content empty(bint cold):
+    """Content to add chunks to, which are compressed if it is ``cold``."""
+    cdef Content content = Content.__new__(Content)
+    content.cold = cold
+    content._packs, content._extents, content._written, content._digests = [], [], {}, Encoder()
+    return content
+
+
+cdef Content ingest(Core core, object data, bint inline=True, Room room=None, bint cold=False):
     """``data``, of any kind that ``put`` takes, in the log as far as it is not inline, which it is only if it may.
 
     It ends with QuotaExceededError as soon as there is more than ``room`` has room for.
     """
-    cdef Content content = Content.__new__(Content)
+    cdef Content content
     if inline and type(data) is bytes and PyBytes_GET_SIZE(data) <= INLINE_LIMIT:
+        content = Content.__new__(Content)
         content.inline = data
     else:
-        content._packs, content._extents, content._written, content._digests = [], [], {}, Encoder()
+        content = empty(cold)
         _fill(core, content, segments(data, core.parameters.chunk_maximum), inline, room)
     if content.inline is not None:
         content.size = PyBytes_GET_SIZE(content.inline)
@@ -300,7 +316,7 @@ cdef int _fill(Core core, Content content, object source, bint inline, Room room
             if pool is None and not last:
                 pool = ThreadPoolExecutor(1, thread_name_prefix="trove-append")
             chunks, consumed = _cut(core, view, last)
-            job = _place(core, content, chunks)
+            job = add_chunks(core, content, chunks)
             if writing is not None:
                 writing.result()
                 writing = None
@@ -333,7 +349,30 @@ cdef tuple _cut(Core core, object view, bint last):
     return chunks, position
 
 
-cdef object _place(Core core, Content content, list chunks):
+cdef object add_chunks(Core core, Content content, list chunks):
+    """Add chunks, pairs of bytes and id, to the end of ``content``; what ``write_data`` is to write of them, if anything."""
+    cdef list raws = [0] * len(chunks)
+    for _, digest in chunks:
+        content._digests.raw(<const uint8_t *>PyBytes_AS_STRING(<bytes>digest), CHUNK_ID)
+    if content.cold:
+        chunks, raws = _smaller(core, chunks)
+    return _place(core, content, chunks, raws)
+
+
+cdef tuple _smaller(Core core, list chunks):
+    """What is stored of chunks that are to be compressed: (pairs of bytes and id, the length of each before, or 0)."""
+    made, raws = [], []
+    for piece, digest in chunks:
+        packed = <bytes>compressed(piece)
+        worth_it = PyBytes_GET_SIZE(packed) < len(piece)
+        if worth_it:
+            digest = core.name(<const uint8_t *>PyBytes_AS_STRING(packed), PyBytes_GET_SIZE(packed))
+        made.append((packed if worth_it else piece, digest))
+        raws.append(len(piece) if worth_it else 0)
+    return made, raws
+
+
+cdef object _place(Core core, Content content, list chunks, list raws):
     """Find which chunks are stored already and make room for the others; what is to be written, if any."""
     cdef Reference reference
     cdef uint8_t packed[REFERENCE]
@@ -372,11 +411,11 @@ cdef object _place(Core core, Content content, list chunks):
     for piece, _ in fresh:
         starts.append(start)
         start += len(piece)
-    for (piece, digest), (_, pinned, number) in zip(chunks, order):
+    for (piece, digest), raw, (_, pinned, number) in zip(chunks, raws, order):
         if pinned is not None:
-            content.append(digest, len(piece), pinned[0], pinned[1], True)
+            content.append(digest, len(piece), raw, pinned[0], pinned[1], True)
         else:
-            content.append(digest, len(piece), pack, starts[number], False)
+            content.append(digest, len(piece), raw, pack, starts[number], False)
     if fresh:
         content._wrote(pack, job[1] - len(head), start)
     return job

@@ -28,7 +28,6 @@ from trove.driver.ranges import check_offset_length, check_range
 from trove.driver.types import EMPTY, STANDARD, BucketInfo
 from trove.errors import (
     BucketNotFoundError,
-    CorruptStoreError,
     DriverClosedError,
     InvalidArgumentError,
     ObjectNotFoundError,
@@ -38,16 +37,16 @@ from trove.errors import (
 
 from .changes cimport BatchChange, CopyChange, CreateBucketChange, DeleteBucketChange, DeleteChange, PutChange
 from .chain cimport HAS_CHAINS, VERSIONED, flags_of, id_of, version_in
-from .codec cimport INLINE, LIST, LIST_ID, MARKER, SEAL, check_seal, load64
+from .codec cimport INLINE, MARKER, SEAL, check_seal, load64
 from .content cimport Content, ingest
 from .core cimport Change, Core, forks_so_far
 from .index cimport row
 from .listing cimport page
-from .places cimport placed
 from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us
-from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of
+from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of, references_now
 from .usage cimport Room
 from . import store
+from .cold import COLD, require_cold
 from .cores import close_core, open_core, require_closable
 from .index import index_error
 from .many import listed_keys
@@ -217,6 +216,7 @@ cdef class Engine:
         cdef Room room = None
         if type(bucket) is not str or type(key) is not str:
             bucket, key = check_bucket(bucket), check_key(key)
+        cdef bint cold = False
         place = place_of(bucket, key)
         change.core = core
         change.durable, change.alone = self._durable, alone
@@ -243,6 +243,9 @@ cdef class Engine:
             if attributes.expires_at is not None:
                 # 0 is "never": the instant 0 itself is as past as the one before it.
                 change.expiry = microseconds(attributes.expires_at) or -1
+            cold = attributes.storage_class == COLD
+            if cold:
+                require_cold()
             change.attributes = attributes_block(
                 attributes.content_type, attributes.storage_class, attributes.metadata, attributes.tags
             )
@@ -252,7 +255,7 @@ cdef class Engine:
             self._require_bucket(core, bucket, change.bucket_name)
             if alone and core.may_be_limited():
                 room = Room(core.index, "objects", change.place)
-        change.content = ingest(core, data, True, room)
+        change.content = ingest(core, data, True, room, cold)
         return 0
 
     def _require_bucket(self, Core core, bucket, bytes name):
@@ -313,7 +316,7 @@ cdef class Engine:
                 if info.expired(now_us()):
                     info = None
                 elif content and info.head()[0] != INLINE:
-                    references = self._references(core, txn, info)
+                    references = references_now(core, txn, info)
             if info is None and txn.get(place[1], None, core.index.buckets) is None:
                 raise BucketNotFoundError.of(bucket)
         except lmdb.Error as error:
@@ -351,27 +354,12 @@ cdef class Engine:
             if info.head()[0] == MARKER:
                 raise ObjectNotFoundError.of(bucket, key)
             if content and info.head()[0] != INLINE:
-                references = self._references(core, txn, info)
+                references = references_now(core, txn, info)
             return info, references
         except lmdb.Error as error:
             raise index_error(error, f"reading the index in {core.index.folder}") from error
         finally:
             core.index.end(txn)
-
-    cdef bytes _references(self, Core core, object txn, EngineInfo info):
-        cdef bytes references
-        if info.head()[0] == LIST:
-            found = row(txn, core.index.lists, info.content()[:LIST_ID], "lists")
-            if found is None:
-                raise CorruptStoreError("a chunk list is missing from the index; run `trove repair` to rebuild it")
-            references = bytes(found)
-        else:
-            references = info.references()
-        if core.index._dropped != NULL and core.index._dropped[0] != core.packs.dropped:
-            core.packs.forget_dropped(core.index._dropped[0])
-        if core.packs.gone:
-            references = placed(core.index, txn, references, core.packs.gone)
-        return references
 
     def head(self, bucket, key, *, version_id=None):
         cdef Core core = self.core()
@@ -540,7 +528,7 @@ cdef class Engine:
                 info = checked_info(place[0], key, value)
                 if info.expired(now_us()):
                     continue
-                references = None if info.head()[0] == INLINE else self._references(core, txn, info)
+                references = None if info.head()[0] == INLINE else references_now(core, txn, info)
                 size = load64(info.head() + ROW_SIZE)
                 readers.append((key, reader_of(core, session, info, references, 0, size, self._verify)))
         except lmdb.Error as error:

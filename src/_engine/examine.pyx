@@ -20,7 +20,19 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
 from .chain cimport expiry_key, id_of, stamp_of
-from .codec cimport CHUNKS, INLINE, LIST, LIST_ID, MARKER, REFERENCE, Reference, load32, load64, reference_at
+from .codec cimport (
+    CHUNKS,
+    INLINE,
+    LIST,
+    LIST_ID,
+    MARKER,
+    REFERENCE,
+    Reference,
+    content_length,
+    load32,
+    load64,
+    reference_at,
+)
 from .index cimport Index, row
 from .info cimport EngineInfo, info_of
 from .places cimport Stored, chunk_key, stored
@@ -80,7 +92,7 @@ cdef uint64_t total_length(bytes references) noexcept:
     cdef Py_ssize_t i
     cdef uint64_t total = 0
     for i in range(PyBytes_GET_SIZE(references) // REFERENCE):
-        total += reference_at(p + i * REFERENCE).length
+        total += content_length(reference_at(p + i * REFERENCE))
     return total
 
 

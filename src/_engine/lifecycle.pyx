@@ -3,7 +3,9 @@
 
 Objects with an ``expires_at`` stand in the table ``expiry`` in order of time: to free those that are due costs as
 much as they are. What rules ask for is looked for among the objects and versions of the buckets that have rules.
-Each step is decided again inside the write transaction, and some hundred of them make a commit.
+Each step is decided again inside the write transaction, and some hundred of them make a commit. An object that becomes
+COLD, or was, gets other chunks: they are made ahead of the commit that is to refer to them, which it does only if the
+object is still the one that they were made of.
 """
 
 import json
@@ -14,12 +16,13 @@ from libc.stdint cimport int64_t, uint8_t
 
 from trove.driver.options import check_bucket, check_rules, check_time
 from trove.driver.types import LifecycleReport, LifecycleRule
-from trove.errors import BucketNotFoundError
+from trove.errors import BucketNotFoundError, ChecksumMismatchError, CorruptStoreError, UnsupportedOptionError
 
 from .chain cimport HAS_CHAINS, HAS_RULES, expiry_key, flags_of, older_versions
 from .changes cimport delete_current, drop_older, make_row, require_bucket
-from .codec cimport load64
+from .codec cimport INLINE, load64
 from .commit cimport Commit
+from .content cimport Content
 from .core cimport Change, Core
 from .index cimport row
 from .info cimport (
@@ -35,6 +38,9 @@ from .info cimport (
     with_time,
     with_version_id,
 )
+from .transition cimport rewritten
+from .cold import COLD
+from .content import WINDOW
 from .index import index_error
 
 DAY = 86_400_000_000  # microseconds
@@ -91,14 +97,18 @@ def get_lifecycle(Core core, bucket):
 cdef class AgeChange(Change):
     """Does what is due at ``now`` for the keys at ``places``."""
 
+    cdef Core core
     cdef list places
     cdef int64_t now
+    cdef dict contents                # made ahead: {place: (row that it was made of, class, Content)}
+    cdef list wanting                 # what is still to be made: [(place, row, class)]
 
     cdef bint frees(self) except -1:
-        return True
+        return not self.contents
 
     cdef int stage(self, Commit commit) except -1:
         done = [0, 0, 0]
+        self.wanting = []
         for place in self.places:
             self._age(commit, place, done)
         self.result = done
@@ -119,8 +129,32 @@ cdef class AgeChange(Change):
             done[1] += remove_outdated(commit, place, rules, self.now)
         body = row(commit.txn, commit.index.objects, place, "objects")
         if body is not None:
-            done[2] += move(commit, place, bytes(body), rules, self.now)
+            done[2] += self._move(commit, place, bytes(body), class_at(rules, time_of(bytes(body)), self.now))
         return 0
+
+    cdef int _move(self, Commit commit, bytes place, bytes body, object target) except -1:
+        """Give an object the storage class that its age asks for, if any; whether that was done."""
+        cdef EngineInfo info = info_of("", body, 0)
+        cdef Content content
+        cdef int kind = body[0]
+        if target is None or target == info.storage_class:
+            return 0
+        if kind == INLINE or (target == COLD) == (info.storage_class == COLD):
+            tail = info.content()
+        elif self.contents.get(place, (None, None))[:2] == (body, target):
+            content = self.contents[place][2]
+            content.settle(self.core, commit)
+            kind, tail = content.kind(), content.tail(commit)
+        else:
+            self.wanting.append((place, body, target))
+            return 0
+        block = attributes_block(info.content_type, target, info.metadata, info.tags)
+        if info.version_id:
+            block = with_version_id(block, info.version_id.encode())
+        size = load64(info.head() + ROW_SIZE)
+        made = make_row(kind, size, info.head()[ROW_ETAG:ROW_HEAD], info.expiry(), block, tail)
+        commit.put_object(place, with_time(made, time_of(body)))
+        return 1
 
 
 cdef bint is_over(bytes body, rules, int64_t now) except -1:
@@ -177,48 +211,64 @@ cdef int remove_outdated(Commit commit, bytes place, rules, int64_t now) except 
     return len(gone)
 
 
-cdef int move(Commit commit, bytes place, bytes body, rules, int64_t now) except -1:
-    """Give an object the storage class that its age asks for; whether that is another one."""
-    cdef EngineInfo info = info_of("", body, 0)
-    target = class_at(rules, time_of(body), now)
-    if target is None or target == info.storage_class:
-        return 0
-    block = attributes_block(info.content_type, target, info.metadata, info.tags)
-    if info.version_id:
-        block = with_version_id(block, info.version_id.encode())
-    made = make_row(
-        body[0], load64(info.head() + ROW_SIZE), info.head()[ROW_ETAG:ROW_HEAD], info.expiry(), block, info.content()
-    )
-    commit.put_object(place, with_time(made, time_of(body)))
-    return 1
-
-
 def apply_lifecycle(Core core, durable, now):
     """Do what is due at ``now`` in all buckets, some hundred objects at a time; a LifecycleReport."""
     moment = now_us() if now is None else microseconds(check_time("now", now))
-    one, other = _all_aged(core, durable, due_places, moment), _all_aged(core, durable, ruled_places, moment)
+    failed = []
+    one = _all_aged(core, durable, due_places, moment, failed)
+    other = _all_aged(core, durable, ruled_places, moment, failed)
+    if failed:
+        raise failed[0]  # when all is done that could be
     return LifecycleReport(*(each + more for each, more in zip(one, other)))
 
 
 def free_expired(Core core):
     """Do what is due now by the word of the objects alone."""
-    _all_aged(core, False, due_places, now_us())
+    _all_aged(core, False, due_places, now_us(), [])
 
 
-def _all_aged(Core core, durable, look, moment):
+def _all_aged(Core core, durable, look, moment, list failed):
     """Do what is due at the places that ``look`` finds; how many steps of each kind."""
     total, after = [0, 0, 0], b""
     while after is not None:
         places, after = look(core, moment, after)
         if places:
-            total = [one + other for one, other in zip(total, _aged(core, durable, places, moment))]
+            _add(total, _aged(core, durable, places, moment, failed))
     return total
 
 
-cdef object _aged(Core core, durable, places, moment):
+def _add(total, done):
+    total[:] = [one + other for one, other in zip(total, done)]
+
+
+cdef list _aged(Core core, durable, list places, moment, list failed):
+    """Do what is due at these places; what was done. The first error of an object that can't be read is put into ``failed``."""
+    cdef AgeChange change = age_change(core, durable, places, {}, moment)
+    cdef Content content
+    done = core.submit(change)
+    contents, size = {}, 0
+    for place, body, target in change.wanting:
+        try:
+            content = rewritten(core, place, body, target == COLD)
+        except (ChecksumMismatchError, CorruptStoreError, UnsupportedOptionError) as error:
+            failed[:] = failed or [error]
+            continue
+        if content is None:
+            continue  # it has changed meanwhile, and is as young as that
+        contents[place] = (body, target, content)
+        size += content.size
+        if size >= WINDOW:
+            _add(done, core.submit(age_change(core, durable, list(contents), contents, moment)))
+            contents, size = {}, 0
+    if contents:
+        _add(done, core.submit(age_change(core, durable, list(contents), contents, moment)))
+    return done
+
+
+cdef AgeChange age_change(Core core, durable, list places, dict contents, moment):
     cdef AgeChange change = AgeChange.__new__(AgeChange)
-    change.places, change.now, change.durable = places, moment, durable
-    return core.submit(change)
+    change.core, change.places, change.contents, change.now, change.durable = core, places, contents, moment, durable
+    return change
 
 
 def due_places(Core core, moment, after):

@@ -33,6 +33,7 @@ from .core cimport Change, Core
 from .index cimport Index, row
 from .info cimport ROW_ETAG, ROW_HEAD, ROW_TIME, EngineInfo, attributes_block, info_of, microseconds, now_us
 from .usage cimport Room
+from .cold import COLD, require_cold
 from .content import LISTED
 from .index import index_error
 from .lifecycle import DAY
@@ -207,6 +208,8 @@ def initiate(Core core, durable, bucket, key, options):
     cdef InitiateChange change = InitiateChange.__new__(InitiateChange)
     address(change, bucket, key, uuid.uuid4().hex, durable)
     change.attributes, change.conditions = check_put(change.key, **options)
+    if change.attributes.storage_class == COLD:
+        require_cold()
     core.submit(change)
     return change.upload_id
 
@@ -216,9 +219,10 @@ def upload_part(Core core, durable, bucket, key, upload_id, part_number, data):
     address(change, bucket, key, upload_id, durable)
     change.number = check_part_number(part_number)
     check_data(data)
-    require_upload(core, change)  # before data is read that could not be kept
+    storage_class = require_upload(core, change)  # before data is read that could not be kept
     change.core = core
-    change.content = ingest(core, data, False, Room(core.index, "uploads", part_key(change)))
+    room = Room(core.index, "uploads", part_key(change))
+    change.content = ingest(core, data, False, room, storage_class == COLD)
     return core.submit(change)
 
 
@@ -276,19 +280,22 @@ def abort_older(Core core, days):
     return len(change.places)
 
 
-cdef int require_upload(Core core, UploadChange change) except -1:
-    """Raise UploadNotFoundError, or BucketNotFoundError, where there is no such upload."""
+cdef object require_upload(Core core, UploadChange change):
+    """The storage class of an upload. Raises UploadNotFoundError, or BucketNotFoundError, where there is none."""
+    found = None
     txn = core.index.begin()
     try:
         if row(txn, core.index.buckets, change.bucket_name, "buckets") is None:
             raise BucketNotFoundError.of(change.bucket)
-        if change.at is None or row(txn, core.index.uploads, change.at, "uploads") is None:
+        if change.at is not None:
+            found = row(txn, core.index.uploads, change.at, "uploads")
+        if found is None:
             raise UploadNotFoundError.of(change.bucket, change.key, change.upload_id)
+        return info_of(change.key, bytes(found), 0).storage_class
     except lmdb.Error as error:
         raise index_error(error, f"reading the index in {core.index.folder}") from error
     finally:
         core.index.end(txn)
-    return 0
 
 
 cdef list list_rows(Core core, UploadChange change):

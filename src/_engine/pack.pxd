@@ -10,11 +10,11 @@ cdef class Pack:
     cdef readonly str path
     cdef readonly int fd
     cdef object _map                  # a read-only mapping, made for the first view
-    cdef bytearray _verified          # a bit for each 64 bytes: has the chunk that begins there been verified
+    cdef bytearray _verified          # a bit for each 64 bytes: was the chunk of at least so many that begins there verified
     cdef int read_into(self, uint8_t *target, Py_ssize_t length, uint64_t offset) except -1
     cdef bint is_dropped(self) except -1
-    cdef bint is_verified(self, uint64_t offset) noexcept
-    cdef int set_verified(self, uint64_t offset) except -1
+    cdef bint is_verified(self, uint64_t offset, uint32_t length) noexcept
+    cdef int set_verified(self, uint64_t offset, uint32_t length) except -1
 
 
 cdef class Packs:

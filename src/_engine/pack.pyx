@@ -63,7 +63,7 @@ class MissingPackError(CorruptStoreError):
 
 
 cdef enum:
-    VERIFIED_SHIFT = 6  # no two chunks begin within 64 bytes: the least minimum, the least head of an extent
+    VERIFIED_SHIFT = 6  # no two chunks of 64 bytes or more begin within 64 bytes
 
 
 cdef uint64_t aligned(uint64_t length) noexcept nogil:
@@ -154,14 +154,17 @@ cdef class Pack:
             raise os_error(f"looking at {self.path}")
         return found.st_nlink == 0
 
-    cdef bint is_verified(self, uint64_t offset) noexcept:
+    cdef bint is_verified(self, uint64_t offset, uint32_t length) noexcept:
+        """Whether that chunk is known to be whole. Of short ones, which can share a bit, that is never noted."""
         cdef uint64_t bit = offset >> VERIFIED_SHIFT
         cdef Py_ssize_t byte = bit >> 3
-        return byte < len(self._verified) and (self._verified[byte] >> (bit & 7)) & 1
+        return length >> VERIFIED_SHIFT != 0 and byte < len(self._verified) and (self._verified[byte] >> (bit & 7)) & 1
 
-    cdef int set_verified(self, uint64_t offset) except -1:
+    cdef int set_verified(self, uint64_t offset, uint32_t length) except -1:
         cdef uint64_t bit = offset >> VERIFIED_SHIFT
         cdef Py_ssize_t byte = bit >> 3
+        if not length >> VERIFIED_SHIFT:
+            return 0
         if byte >= len(self._verified):
             self._verified.extend(bytes(byte + 1024 - len(self._verified)))
         self._verified[byte] |= 1 << (bit & 7)

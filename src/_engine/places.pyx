@@ -12,7 +12,18 @@ from libc.string cimport memcpy
 
 from trove.errors import CorruptStoreError
 
-from .codec cimport CHUNK_ID, REFERENCE, SALT_SHIFT, Reference, load32, load64, reference_at, store32, store64
+from .codec cimport (
+    CHUNK_ID,
+    REFERENCE,
+    SALT_SHIFT,
+    Reference,
+    load32,
+    load64,
+    reference_at,
+    set_place,
+    store32,
+    store64,
+)
 from .index cimport Index, row
 
 
@@ -108,6 +119,5 @@ cdef bint place(Index index, object txn, uint8_t *reference) except -1:
     cdef Stored found
     if not find_chunk(index, txn, chunk_key(reference_at(reference)), &found):
         return False
-    store32(reference + 20, found.pack)
-    store64(reference + 24, found.offset)
+    set_place(reference, found.pack, found.offset)
     return True

@@ -22,6 +22,7 @@ cdef class EngineReader:
     cdef Py_ssize_t _chunks
     cdef list _packs                  # the pack of each chunk in the range, open
     cdef Py_ssize_t _first            # the chunk that _packs begins with
+    cdef tuple _unpacked              # the number and the bytes of a chunk that is stored compressed, if one was read in part
     cdef int _verify
     cdef uint64_t _start
     cdef uint64_t _size
@@ -32,6 +33,8 @@ cdef class EngineReader:
     cdef object __weakref__
     cdef int prepare(self, bytes references) except -1
     cdef int check(self, Pack pack, Reference reference, const uint8_t *data) except -1
+    cdef object damaged(self, Pack pack, Reference reference)
+    cdef bytes unpacked(self, Py_ssize_t i, Pack pack, Reference reference, bint keep)
     cdef int fill(self, uint8_t *target, uint64_t offset, uint64_t length) except -1
     cdef Py_ssize_t chunk_at(self, uint64_t offset) noexcept
     cdef int _check_open(self) except -1
@@ -43,4 +46,5 @@ cdef enum Verify:
     NEVER
 
 
+cdef bytes references_now(Core core, object txn, EngineInfo info)
 cdef EngineReader reader_of(Core core, Session session, EngineInfo info, bytes references, uint64_t start, uint64_t size, int verify)

@@ -3,7 +3,7 @@
 
 A reader holds the packs of its range open from the moment of ``get``: an unlinked pack stays readable
 through it. Chunks are verified against their ids as they are read, whole; bytes that lie are
-ChecksumMismatchError, never data.
+ChecksumMismatchError, never data. So does a chunk that is stored compressed: its id is that of the compressed bytes.
 """
 
 import io
@@ -17,10 +17,13 @@ from libc.string cimport memchr, memcmp, memcpy
 from trove.driver.reader import ObjectReader
 from trove.errors import ChecksumMismatchError, CorruptStoreError, StorageIOError, TroveError, shown
 
-from .codec cimport CHUNK_ID, INLINE, REFERENCE, SEAL, Reference, load32, load64, reference_at
+from .codec cimport CHUNK_ID, LIST, LIST_ID, REFERENCE, Reference, content_length, load64, reference_at
 from .core cimport Core
+from .index cimport row
 from .info cimport EngineInfo
 from .pack cimport Pack
+from .places cimport placed
+from .cold import decompressed
 
 LINE_BLOCK = 8192
 FAR = 1 << 62
@@ -48,14 +51,35 @@ cdef EngineReader reader_of(
     return reader
 
 
+cdef bytes references_now(Core core, object txn, EngineInfo info):
+    """The references of an object whose content is not inline, with the places where its chunks are now."""
+    cdef bytes references
+    if info.head()[0] == LIST:
+        found = row(txn, core.index.lists, info.content()[:LIST_ID], "lists")
+        if found is None:
+            raise CorruptStoreError("a chunk list is missing from the index; run `trove repair` to rebuild it")
+        references = bytes(found)
+    else:
+        references = info.references()
+    if core.index._dropped != NULL and core.index._dropped[0] != core.packs.dropped:
+        core.packs.forget_dropped(core.index._dropped[0])
+    if core.packs.gone:
+        references = placed(core.index, txn, references, core.packs.gone)
+    return references
+
+
 cdef class Session:
     pass
+
+
+cdef inline bint is_verified(Pack pack, Reference reference) noexcept:
+    return pack.is_verified(reference.offset, reference.length)
 
 
 cdef inline int let_go(EngineReader reader) except -1:
     reader._closed = True
     reader._packs = None
-    reader._inline = reader._references = None
+    reader._inline = reader._references = reader._unpacked = None
     return 0
 
 
@@ -79,7 +103,7 @@ cdef class EngineReader:
             raise MemoryError
         for i in range(self._chunks):
             self._starts[i] = at
-            at += reference_at(p + i * REFERENCE).length
+            at += content_length(reference_at(p + i * REFERENCE))
         self._starts[self._chunks] = at
         if at != <uint64_t>load64(self.info.head() + 2):
             raise CorruptStoreError(
@@ -134,13 +158,19 @@ cdef class EngineReader:
             pack = packs[i - self._first]
             start = self._starts[i]
             stop = self._starts[i + 1]
-            if offset == start and stop <= end:
+            if reference.raw:
+                whole = self.unpacked(i, pack, reference, stop > end)
+                stop = min(stop, end)
+                memcpy(target, PyBytes_AS_STRING(whole) + (offset - start), stop - offset)
+                i += 1
+            elif offset == start and stop <= end:
                 # A run of chunks that stand next to each other in one pack is one read.
                 last = i
                 while last + 1 < self._chunks and self._starts[last + 2] <= end:
                     following = reference_at(p + (last + 1) * REFERENCE)
                     if (
-                        following.pack != reference.pack
+                        following.raw
+                        or following.pack != reference.pack
                         or following.offset != reference.offset + (self._starts[last + 1] - start)
                     ):
                         break
@@ -150,7 +180,7 @@ cdef class EngineReader:
                 while i <= last:
                     self.check(pack, reference_at(p + i * REFERENCE), target + (self._starts[i] - start))
                     i += 1
-            elif self._verify != NEVER and (self._verify == ALWAYS or not pack.is_verified(reference.offset)):
+            elif self._verify != NEVER and (self._verify == ALWAYS or not is_verified(pack, reference)):
                 whole = pack.read(reference.length, reference.offset)
                 self.check(pack, reference, <const uint8_t *>PyBytes_AS_STRING(whole))
                 stop = min(stop, end)
@@ -167,18 +197,37 @@ cdef class EngineReader:
     cdef int check(self, Pack pack, Reference reference, const uint8_t *data) except -1:
         """Raise ChecksumMismatchError unless ``data`` is the chunk that ``reference`` names."""
         cdef bytes digest
-        if self._verify == NEVER or (self._verify == FIRST and pack.is_verified(reference.offset)):
+        if self._verify == NEVER or (self._verify == FIRST and is_verified(pack, reference)):
             return 0
         digest = self._core.name(data, reference.length)
         if memcmp(PyBytes_AS_STRING(digest), reference.id, CHUNK_ID):
-            raise ChecksumMismatchError(
-                f"object {shown(self.info.key)} has a damaged chunk at offset {reference.offset} of {pack.path}; "
-                "put the object again from its source, or run `trove verify` to see what else is damaged",
-                key=self.info.key,
-            )
+            raise self.damaged(pack, reference)
         if self._verify == FIRST:
-            pack.set_verified(reference.offset)
+            pack.set_verified(reference.offset, reference.length)
         return 0
+
+    cdef object damaged(self, Pack pack, Reference reference):
+        return ChecksumMismatchError(
+            f"object {shown(self.info.key)} has a damaged chunk at offset {reference.offset} of {pack.path}; "
+            "put the object again from its source, or run `trove verify` to see what else is damaged",
+            key=self.info.key,
+        )
+
+    cdef bytes unpacked(self, Py_ssize_t i, Pack pack, Reference reference, bint keep):
+        """The bytes of chunk ``i``, which is stored compressed; with ``keep`` the next read need not do it again."""
+        cdef tuple kept = self._unpacked
+        cdef bytes stored, whole
+        if kept is not None and kept[0] == i:
+            return kept[1]
+        stored = pack.read(reference.length, reference.offset)
+        self.check(pack, reference, <const uint8_t *>PyBytes_AS_STRING(stored))
+        try:
+            whole = decompressed(stored, reference.raw)
+        except ValueError as error:
+            raise self.damaged(pack, reference) from error
+        if keep and not self._closed:
+            self._unpacked = (i, whole)
+        return whole
 
     # Reading.
 
@@ -242,10 +291,11 @@ cdef class EngineReader:
         last = self.chunk_at(self._start + self._size - 1)
         reference = reference_at(p + self._first * REFERENCE)
         pack = packs[0]
-        for i in range(self._first + 1, last + 1):
+        for i in range(self._first, last + 1):
             following = reference_at(p + i * REFERENCE)
             if (
-                following.pack != reference.pack
+                following.raw
+                or following.pack != reference.pack
                 or following.offset != reference.offset + (self._starts[i] - self._starts[self._first])
             ):
                 position, self._position = self._position, 0

@@ -482,12 +482,12 @@ class Repair:
                 for table, place, references, hits in leaving:
                     body = bytes(row(txn, getattr(index, table), place, table))
                     pieces = []
-                    for pack, offset, length in each_reference(references):
+                    for pack, offset, length, raw in each_reference(references):
                         if (pack, offset) not in places:
                             places[pack, offset] = chunks.tell()
                             there = pack in self._packs_there
                             chunks.write(readable(packs, pack, offset, length) if there else bytes(length))
-                        pieces.append([places[pack, offset], length, (pack, offset) in hits])
+                        pieces.append([places[pack, offset], length, (pack, offset) in hits, raw])
                     objects.write(json.dumps(described(place, body, pieces)) + "\n")
                 for file in (chunks, objects):
                     file.flush()
@@ -560,13 +560,13 @@ def spans(gaps):
 
 
 def each_reference(bytes references):
-    """Where the chunks of an object stand: [(pack, offset, length)]."""
+    """Where the chunks of an object stand: [(pack, offset, length, length if it is to be decompressed, else 0)]."""
     cdef Py_ssize_t i
     cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(references)
     found = []
     for i in range(len(references) // REFERENCE):
         reference = reference_at(p + i * REFERENCE)
-        found.append((reference.pack, reference.offset, reference.length))
+        found.append((reference.pack, reference.offset, reference.length, reference.raw))
     return found
 
 

@@ -22,7 +22,8 @@ TABLES = ("buckets", *HOLDING, "expiry", "lists", "list_uses", "chunks", "packs"
 INLINE, CHUNKS, LIST, MARKER = range(4)
 HAS_EXPIRY = 1  # a flag of an object's row
 UPLOAD_ID = 16  # bytes
-REFERENCE = struct.Struct("<16sIIQ")  # id, length and salt, pack, offset
+REFERENCE = struct.Struct("<16sIIQ")  # id, length and salt, pack, offset and above it the length decompressed
+OFFSET_BITS = 40
 CHUNK = struct.Struct("<IIQQ")  # pack, length, offset, references
 WORD = (1 << 64) - 1
 
@@ -101,11 +102,12 @@ def content_at(row: bytes) -> int:
     return at
 
 
-def references(raw: bytes) -> list[tuple[bytes, int, int, int]]:
-    """(key in the table of chunks, length, pack, offset) of references that stand end to end."""
+def references(raw: bytes) -> list[tuple[bytes, int, int, int, int]]:
+    """Of references that stand end to end: (key in the table of chunks, length, pack, offset, bytes of content)."""
     found = []
-    for digest, packed, pack, offset in REFERENCE.iter_unpack(raw):
-        found.append((digest + bytes([packed >> 24]), packed & 0xFFFFFF, pack, offset))
+    for digest, packed, pack, place in REFERENCE.iter_unpack(raw):
+        length, offset = packed & 0xFFFFFF, place & ((1 << OFFSET_BITS) - 1)
+        found.append((digest + bytes([packed >> 24]), length, pack, offset, place >> OFFSET_BITS or length))
     return found
 
 
@@ -119,7 +121,7 @@ def check_counts(rows: Rows) -> None:
             continue
         at = content_at(row)
         size = int.from_bytes(row[2:10], "little")
-        held: list[tuple[bytes, int, int, int]] = []
+        held: list[tuple[bytes, int, int, int, int]] = []
         if row[0] == INLINE:
             assert len(row) - at == size, place
             continue
@@ -132,12 +134,12 @@ def check_counts(rows: Rows) -> None:
             count, at = varint(row, at)
             held = references(row[at : at + count * REFERENCE.size])
             assert len(held) == count, place
-            for key, length, _, _ in held:
+            for key, length, *_ in held:
                 chunks[key] += 1
                 lengths[key] = length
-        assert sum(length for _, length, _, _ in held) == size, place
+        assert sum(content for *_, content in held) == size, place
     for list_id, raw in rows["lists"].items():
-        for key, length, _, _ in references(raw):
+        for key, length, *_ in references(raw):
             chunks[key] += 1
             lengths[key] = length
         assert list_id in uses, "a list that no object uses"

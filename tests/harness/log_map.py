@@ -165,4 +165,4 @@ def chunks_of(lists: dict[bytes, bytes], row: bytes) -> list[Range]:
         raw = row[at : at + count * REFERENCE.size]
     else:
         raw = lists[row[at : at + 12]]
-    return [(f"{pack:010d}.pack", offset, offset + length) for _, length, pack, offset in references(raw)]
+    return [(f"{pack:010d}.pack", offset, offset + length) for _, length, pack, offset, _ in references(raw)]
