@@ -15,8 +15,12 @@ COLD = "COLD"
 LEVEL = 3
 
 
+class FrameError(Exception):
+    """What was to be decompressed is not what it is said to be."""
+
+
 def require_cold() -> Any:
-    """The module of Zstandard: Python's own from 3.14 on. Raises UnsupportedOptionError where there is none."""
+    """Python's module for Zstandard, or its backport. Raises UnsupportedOptionError where there is none."""
     try:
         if sys.version_info >= (3, 14):
             from compression import zstd
@@ -37,18 +41,18 @@ def compressed(data: bytes | memoryview) -> bytes:
 
 
 def decompressed(frame: bytes, size: int) -> bytes:
-    """The ``size`` bytes that ``frame`` holds. Raises ValueError where it does not, and what ``require_cold`` raises.
+    """The ``size`` bytes that ``frame`` holds, in memory for as many at most, whatever it says.
 
-    It takes memory for ``size`` bytes at most, whatever the frame says.
+    Raises FrameError where it does not hold them, and what ``require_cold`` raises.
     """
     zstd = require_cold()
     try:
         said = zstd.get_frame_info(frame).decompressed_size
         if said != size or zstd.get_frame_size(frame) != len(frame):
-            raise ValueError(f"it is no frame of {size} bytes")
+            raise FrameError(f"it is no frame of {size} bytes")
         data: bytes = zstd.decompress(frame)
     except zstd.ZstdError as error:
-        raise ValueError(f"it is no frame of {size} bytes: {error}") from error
+        raise FrameError(f"it is no frame of {size} bytes: {error}") from error
     if len(data) != size:
-        raise ValueError(f"it holds {len(data)} bytes, not {size}")
+        raise FrameError(f"it is no frame of {size} bytes, for it holds {len(data)}")
     return data

@@ -23,7 +23,7 @@ from .index cimport row
 from .info cimport EngineInfo
 from .pack cimport Pack
 from .places cimport placed
-from .cold import decompressed
+from .cold import FrameError, decompressed
 
 LINE_BLOCK = 8192
 FAR = 1 << 62
@@ -223,7 +223,7 @@ cdef class EngineReader:
         self.check(pack, reference, <const uint8_t *>PyBytes_AS_STRING(stored))
         try:
             whole = decompressed(stored, reference.raw)
-        except ValueError as error:
+        except FrameError as error:
             raise self.damaged(pack, reference) from error
         if keep and not self._closed:
             self._unpacked = (i, whole)

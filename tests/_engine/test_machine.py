@@ -21,13 +21,16 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 import trove
 from trove._engine import compact
-from trove.driver import Driver
+from trove._engine.cold import COLD, require_cold
+from trove.driver import Driver, LifecycleRule
+from trove.driver.types import STANDARD
 from trove.drivers.engine import EngineDriver
 from trove.errors import (
     BucketNotEmptyError,
     BucketNotFoundError,
     ObjectNotFoundError,
     PreconditionFailedError,
+    UnsupportedOptionError,
 )
 from trove.testing import run_machine
 
@@ -37,6 +40,15 @@ MODES = [(durability, name) for durability in ("full", "relaxed") for name in ("
 def hash_there(name: str) -> None:
     if name == "blake3":
         pytest.importorskip("blake3", reason="the blake3 extra is not installed")
+
+
+def classes() -> list[str | None]:
+    """The classes of storage that make a difference here."""
+    try:
+        require_cold()
+    except UnsupportedOptionError:
+        return [None]
+    return [None, COLD]
 
 
 def against_the_model(folder: Path, durability: str, hash_name: str, histories: int) -> None:
@@ -69,9 +81,18 @@ KEYS = ("k1", "k2", "k3", "k4")
 OPTIONS = {"chunk_size": "1024"}  # objects of a few chunks, and of long lists of them, are small then
 
 
+HALVES = bytes(each & 15 for each in range(256))
+
+
 def content(parts: list[int]) -> bytes:
-    """Pieces that return in other contents, at other places: chunks are shared and so are whole lists."""
-    return b"".join(random.Random(part).randbytes(200 * 3**part) for part in parts)
+    """Pieces that return in other contents, at other places: chunks are shared and so are whole lists.
+
+    Every other one can be compressed.
+    """
+    pieces = [random.Random(part).randbytes(200 * 3**part) for part in parts]
+    return b"".join(
+        data.translate(HALVES) if part % 2 else data for part, data in zip(parts, pieces, strict=True)
+    )
 
 
 CONTENTS = st.lists(st.integers(0, 5), max_size=3)
@@ -159,11 +180,30 @@ class Rows(RuleBasedStateMachine):
         call()
         self.model[bucket][key] = data
 
-    @rule(bucket=st.sampled_from(BUCKETS), key=st.sampled_from(KEYS), parts=CONTENTS, stream=st.booleans())
-    def put(self, bucket: str, key: str, parts: list[int], stream: bool) -> None:
+    @rule(
+        bucket=st.sampled_from(BUCKETS),
+        key=st.sampled_from(KEYS),
+        parts=CONTENTS,
+        stream=st.booleans(),
+        storage=st.sampled_from(classes()),
+    )
+    def put(self, bucket: str, key: str, parts: list[int], stream: bool, storage: str | None) -> None:
         data = content(parts)
         source: Any = iter([data[at : at + 777] for at in range(0, len(data), 777)]) if stream else data
-        self._puts(lambda: self.driver.put(bucket, key, source, tags={"t": "1"}), bucket, key, data)
+        self._puts(
+            lambda: self.driver.put(bucket, key, source, tags={"t": "1"}, storage_class=storage),
+            bucket,
+            key,
+            data,
+        )
+
+    @precondition(lambda self: "b" in self.model)
+    @rule(storage=st.sampled_from(classes()))
+    def transition(self, storage: str | None) -> None:
+        move = LifecycleRule("move", transition_days=0, transition_storage=storage or STANDARD)
+        self.driver.set_lifecycle("b", [move])
+        self.driver.apply_lifecycle()
+        assert {info.storage_class for info in self.driver.list("b")} <= {storage or STANDARD}
 
     @rule(key=st.sampled_from(KEYS), parts=CONTENTS, seconds=st.sampled_from([-1, 3600]))
     def put_with_expiry(self, key: str, parts: list[int], seconds: int) -> None:

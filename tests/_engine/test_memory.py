@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import random
-import resource
 import struct
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 import xxhash
 from harness.alone import alone
 from harness.index_rows import check_store
+from harness.peak import Peak
 
 from trove.drivers.engine import EngineDriver
 from trove.errors import ObjectNotFoundError
@@ -62,17 +62,6 @@ def checksum(size: int) -> str:
     for block in blocks(size):
         digest.update(block)
     return digest.hexdigest()
-
-
-class Peak:
-    """How far the memory of this process has risen above what it was, in bytes."""
-
-    def __init__(self) -> None:
-        self._unit = 1 if sys.platform == "darwin" else 1024
-        self._before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-    def risen(self) -> int:
-        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - self._before) * self._unit
 
 
 def in_and_out(folder: Path, form: str, size: int) -> None:

@@ -212,10 +212,10 @@ def test_damaged_objects_leave_and_every_byte_of_them_is_kept(store: Damaged) ->
     chunks = (folder / "chunks").read_bytes()
     for line in (folder / "objects.jsonl").read_text().splitlines():
         found = json.loads(line)
-        data = b"".join(chunks[start : start + length] for start, length, _ in found["chunks"])
+        data = b"".join(chunks[start : start + length] for start, length, _, _ in found["chunks"])
         assert len(data) == found["size"] == 300_000
         assert sum(a != b for a, b in zip(data, large(1), strict=True)) == 1
-        assert [damaged for _, _, damaged in found["chunks"]].count(True) == 1
+        assert [damaged for _, _, damaged, _ in found["chunks"]].count(True) == 1
     # Each chunk is kept once, though two objects have it.
     assert len(chunks) == 300_000
     check(store, ALL - lost(report))

@@ -193,6 +193,9 @@ def test_the_rows_have_these_fields(golden: Path, tmp_path: Path) -> None:
     assert number(listed, reference, "pack") == number(body, chunk, "pack") == 1
     place = number(listed, reference, "offset of the bytes in the pack")
     assert place == number(body, chunk, "offset")
+    offset = reference["offset of the bytes in the pack"][0]
+    assert 8 * (reference["raw"][0] - offset) == DECLARED["RAW_SHIFT"]
+    assert number(listed, reference, "raw") == 0
     assert number(body, chunk, "references") >= 1
     head, body = layout("Head row"), rows["meta"][b"head"]
     assert head["end"][0] == len(body)

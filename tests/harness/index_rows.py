@@ -103,7 +103,7 @@ def content_at(row: bytes) -> int:
 
 
 def references(raw: bytes) -> list[tuple[bytes, int, int, int, int]]:
-    """Of references that stand end to end: (key in the table of chunks, length, pack, offset, bytes of content)."""
+    """Of references, end to end: (key in the table of chunks, length, pack, offset, bytes of content)."""
     found = []
     for digest, packed, pack, place in REFERENCE.iter_unpack(raw):
         length, offset = packed & 0xFFFFFF, place & ((1 << OFFSET_BITS) - 1)

@@ -72,6 +72,9 @@ class EngineDriver(
       days, if that is not 0, the default;
     - for a new store: ``chunk_size``, the average in bytes, and ``hash``, ``xxh3`` or ``blake3``.
 
+    Objects of the class ``COLD`` are stored compressed, which takes Python 3.14 or the extra ``cold``:
+    without it they can be neither put nor read (UnsupportedOptionError). Other classes are labels.
+
     Any number of threads and processes may have a store open at once, and a fork may use it on. Its
     readers have ``view()`` too: the range as read-only memory, without a copy where it is contiguous.
     """
@@ -176,7 +179,8 @@ class EngineDriver(
     def apply_lifecycle(self, now: datetime | None = None) -> LifecycleReport:
         """Do what is due at ``now`` in all buckets: see :meth:`trove.LifecycleDriver.apply_lifecycle`.
 
-        It is done in several commits; what was due when it began is done when it returns.
+        It is done in several commits; what was due when it began is done when it returns. Should an object
+        not be readable whose class changes, that is raised when all else is done.
         """
         return lifecycle.apply_lifecycle(self.opened_to_write(), self.durable, now)
 
