@@ -14,7 +14,7 @@ from pathlib import Path
 from trove.errors import TroveError
 from trove.testing.benchmarks.machine import describe
 
-from . import chunking, compacting, keeping, large, many, small, streaming
+from . import chunking, cold, compacting, keeping, large, many, small, streaming
 from .bench import GIB, QUICK, Amount, Bench, UnavailableError
 from .figure import Figure, table
 
@@ -37,6 +37,7 @@ MEASURED: tuple[tuple[str, Callable[[Bench], Iterator[Figure]]], ...] = (
     ("uploads in parts", keeping.parts),
     ("events", keeping.events),
     ("compaction", compacting.compaction),
+    ("cold objects", cold.cold),
     ("chunker", chunking.chunking),
 )
 
