@@ -67,7 +67,7 @@ def keep_house(core_of: weakref.ref[Core], stopped: threading.Event) -> None:
         if core.wishes.lifecycle and now - rules >= RULES_SECONDS:
             rules = now
             with suppress(TroveError):
-                lifecycle.apply_lifecycle(core, False, None)
+                lifecycle.apply_lifecycle(core, False, None, stopped)
         del core
 
 

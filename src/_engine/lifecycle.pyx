@@ -9,6 +9,7 @@ object is still the one that they were made of.
 """
 
 import json
+import threading
 from dataclasses import asdict
 
 import lmdb
@@ -38,10 +39,10 @@ from .info cimport (
     with_time,
     with_version_id,
 )
-from .transition cimport rewritten
 from .cold import COLD
 from .content import WINDOW
 from .index import index_error
+from .transition import rewritten
 
 DAY = 86_400_000_000  # microseconds
 STEPS = 500  # objects that one commit looks at
@@ -211,29 +212,41 @@ cdef int remove_outdated(Commit commit, bytes place, rules, int64_t now) except 
     return len(gone)
 
 
-def apply_lifecycle(Core core, durable, now):
-    """Do what is due at ``now`` in all buckets, some hundred objects at a time; a LifecycleReport."""
+def apply_lifecycle(Core core, durable, now, stopped=None):
+    """Do what is due at ``now`` in all buckets, some hundred objects at a time; a LifecycleReport.
+
+    It ends early when the event ``stopped`` is set.
+    """
     moment = now_us() if now is None else microseconds(check_time("now", now))
-    failed = []
-    one = _all_aged(core, durable, due_places, moment, failed)
-    other = _all_aged(core, durable, ruled_places, moment, failed)
-    if failed:
-        raise failed[0]  # when all is done that could be
+    work = Work(durable, moment, stopped or threading.Event())
+    one, other = _all_aged(core, work, due_places), _all_aged(core, work, ruled_places)
+    if work.failed is not None:
+        raise work.failed  # when all is done that could be
     return LifecycleReport(*(each + more for each, more in zip(one, other)))
 
 
 def free_expired(Core core):
     """Do what is due now by the word of the objects alone."""
-    _all_aged(core, False, due_places, now_us(), [])
+    _all_aged(core, Work(False, now_us(), threading.Event()), due_places)
 
 
-def _all_aged(Core core, durable, look, moment, list failed):
+class Work:
+    """What is asked for: whether durable, of which moment, and what is set to end it; and the first error of an object."""
+
+    def __init__(self, durable, moment, stopped):
+        self.durable = durable
+        self.moment = moment
+        self.stopped = stopped
+        self.failed = None
+
+
+def _all_aged(Core core, work, look):
     """Do what is due at the places that ``look`` finds; how many steps of each kind."""
     total, after = [0, 0, 0], b""
-    while after is not None:
-        places, after = look(core, moment, after)
+    while after is not None and not work.stopped.is_set():
+        places, after = look(core, work.moment, after)
         if places:
-            _add(total, _aged(core, durable, places, moment, failed))
+            _add(total, _aged(core, work, places))
     return total
 
 
@@ -241,33 +254,34 @@ def _add(total, done):
     total[:] = [one + other for one, other in zip(total, done)]
 
 
-cdef list _aged(Core core, durable, list places, moment, list failed):
-    """Do what is due at these places; what was done. The first error of an object that can't be read is put into ``failed``."""
-    cdef AgeChange change = age_change(core, durable, places, {}, moment)
+cdef list _aged(Core core, work, list places):
+    """Do what is due at these places; what was done. An object that can't be read does not keep others from it."""
+    cdef AgeChange change = age_change(core, work, places, {})
     cdef Content content
     done = core.submit(change)
     contents, size = {}, 0
     for place, body, target in change.wanting:
         try:
-            content = rewritten(core, place, body, target == COLD)
+            content = rewritten(core, place, body, target == COLD, work.stopped)
         except (ChecksumMismatchError, CorruptStoreError, UnsupportedOptionError) as error:
-            failed[:] = failed or [error]
+            work.failed = work.failed or error
             continue
         if content is None:
-            continue  # it has changed meanwhile, and is as young as that
+            continue  # it has changed meanwhile, or there is no time left
         contents[place] = (body, target, content)
         size += content.size
         if size >= WINDOW:
-            _add(done, core.submit(age_change(core, durable, list(contents), contents, moment)))
+            _add(done, core.submit(age_change(core, work, list(contents), contents)))
             contents, size = {}, 0
     if contents:
-        _add(done, core.submit(age_change(core, durable, list(contents), contents, moment)))
+        _add(done, core.submit(age_change(core, work, list(contents), contents)))
     return done
 
 
-cdef AgeChange age_change(Core core, durable, list places, dict contents, moment):
+cdef AgeChange age_change(Core core, work, list places, dict contents):
     cdef AgeChange change = AgeChange.__new__(AgeChange)
-    change.core, change.places, change.contents, change.now, change.durable = core, places, contents, moment, durable
+    change.core, change.places, change.contents = core, places, contents
+    change.now, change.durable = work.moment, work.durable
     return change
 
 

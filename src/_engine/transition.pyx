@@ -22,10 +22,11 @@ from .index import index_error
 from .pack import MissingPackError
 
 
-cdef Content rewritten(Core core, bytes place, bytes body, bint cold):
+def rewritten(Core core, bytes place, bytes body, bint cold, stopped):
     """The content of the object at ``place``, compressed if it is to be ``cold``, else as it was put.
 
-    ``None`` if it is not the object with the row ``body`` any more. Its etag is not set: it stays what it was.
+    ``None`` if it is not the object with the row ``body`` any more, or the event ``stopped`` was set. Its etag is not
+    set: it stays what it was.
     """
     cdef EngineReader reader = reader_at(core, place, body)
     cdef Content content = empty(cold)
@@ -34,6 +35,8 @@ cdef Content rewritten(Core core, bytes place, bytes body, bint cold):
     if reader is None:
         return None
     while first < reader._chunks:
+        if stopped.is_set():
+            return None
         if core.forks != forks_so_far():
             raise InvalidArgumentError(
                 "the process forked while it changed the class of objects, and only the parent can go on with it"

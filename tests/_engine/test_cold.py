@@ -21,7 +21,7 @@ from harness.index_rows import OFFSET_BITS, REFERENCE, check_store, content_at, 
 from harness.opened import opened
 from harness.peak import Peak
 
-from trove._engine import cold
+from trove._engine import cold, lifecycle
 from trove._engine.cold import COLD, FrameError
 from trove.driver import LifecycleRule
 from trove.drivers.engine import EngineDriver
@@ -552,6 +552,27 @@ def test_rules_that_change_meanwhile_are_asked_again(
     monkeypatch.setattr("trove._engine.content.compressed", meddling)
     assert driver.apply_lifecycle(NOW + 2 * DAY).transitioned == 0
     assert driver.head("b", "k").storage_class == "STANDARD"
+
+
+def test_whoever_closes_the_store_does_not_wait_for_a_large_object(
+    driver: EngineDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.put("b", "k", text(20, 20 * MIB))
+    driver.put("b", "l", text(21, 100_000))
+    moves(driver, COLD)
+    stopped, compressed, pieces = threading.Event(), cold.compressed, []
+
+    def stopping(piece: bytes) -> bytes:
+        pieces.append(len(piece))
+        stopped.set()
+        return compressed(piece)
+
+    monkeypatch.setattr("trove._engine.content.compressed", stopping)
+    report = lifecycle.apply_lifecycle(driver.opened(), False, NOW + 2 * DAY, stopped)
+    assert report.transitioned == 0
+    assert sum(pieces) <= 5 * MIB
+    assert [info.storage_class for info in driver.list("b")] == ["STANDARD"] * 2
+    assert driver.verify().problems == ()
 
 
 def test_a_damaged_object_does_not_keep_others_from_their_class(tmp_path: Path) -> None:
