@@ -226,11 +226,15 @@ cdef class Log:
         self.ends = dict(begin or {})
         self.unreadable = []
         self._readers = {}
-        for number in packs.numbers():
+        waiting, seen = packs.numbers(), set()
+        while waiting:
+            number = waiting.pop(0)
+            seen.add(number)
             try:
                 self._read(number, base, until, progress, lenient)
             except MissingPackError:
-                pass  # compacted away meanwhile
+                # Compacted away meanwhile: the newest commits in it are copied, maybe to a pack that came since.
+                waiting = [each for each in packs.numbers() if each not in seen]
             except (CorruptStoreError, StorageIOError) as error:
                 if not lenient:
                     raise

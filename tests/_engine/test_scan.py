@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from harness.log_records import Extent, write_record
 from harness.opened import opened
@@ -41,3 +42,26 @@ def test_who_reads_on_does_not_hop_over_what_is_still_to_come(tmp_path: Path) ->
             file.write(write_record(Extent(0, ((bytes(16), 3),), b"abc"), packs.seed))
         assert [each[0] for each in records(packs, 1)][-1] != 2, "the extent is not found"
         assert Log(packs, newest, until=newest).ends[1] == end
+
+
+def test_commits_that_are_moved_to_another_pack_meanwhile_are_found_there(tmp_path: Path) -> None:
+    with opened(tmp_path, durability="relaxed") as driver:
+        driver.create_bucket("b")
+        core = driver.opened()
+        for number in range(3):
+            driver.put("b", f"{number}", os.urandom(1 << 20))
+        core.writer.retire()
+        driver.put("b", "gone", os.urandom(8 << 20))
+        driver.delete("b", "gone")
+        driver.put("b", "newest", b"x")
+        before: Any = Log(core.packs)
+        compacted: list[int] = []
+
+        def progress(done: int) -> None:
+            if not compacted:
+                compacted.append(driver.compact().packs)
+
+        found: Any = Log(core.packs, 0, progress)
+        assert compacted == [1]
+        wanted = {sequence for sequence, _ in before.numbered()}
+        assert wanted <= {sequence for sequence, _ in found.numbered()}
