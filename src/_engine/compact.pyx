@@ -117,10 +117,14 @@ cdef class DropChange(Change):
         return True
 
     cdef int stage(self, Commit commit) except -1:
+        # Also what a put brought into one of them, and a delete took away again, since all was flushed: nobody can
+        # flush it later, and a delete that the power takes back would leave the put.
+        self.core.flush()
         highest = max(self.core.packs.numbers(), default=0)
         self.result = dropped = []
         for number in self.numbers:
-            if number < highest and not live_in(commit.index, commit.txn, number):
+            # What others of this commit bring or take away is in no row yet, and may still fail.
+            if number < highest and number not in commit._live and not live_in(commit.index, commit.txn, number):
                 self.core.packs.drop(number)
                 dropped.append(number)
         if dropped:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from harness.gathered import Call, Gathered, wait_for, waiting
 from harness.neighbour import Neighbour
 from harness.opened import opened
 
@@ -356,6 +359,68 @@ def test_a_batch_that_began_before_commits_after(driver: EngineDriver) -> None:
         assert not any(path.exists() for path in gone)
     assert driver.get("b", "late").read() == late
     assert driver.get("b", "shared").read() == shared
+    assert whole(driver)
+
+
+def after_the_cut(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
+    """Have ``do()`` done when the log has been cut, right before packs are removed."""
+    compaction: Any = vars(sys.modules[compact.__module__])["Compaction"]
+    cut = compaction._cut
+
+    def then(run: object, commits: object) -> object:
+        done = cut(run, commits)
+        do()
+        return done
+
+    monkeypatch.setattr(compaction, "_cut", then)
+
+
+@pytest.fixture
+def late(driver: EngineDriver) -> Iterator[Call]:
+    """The commit of a put whose bytes are in a pack that nothing lives in."""
+    driver.put("b", "gone", data_of("gone", 5 * MIB))
+    driver.delete("b", "gone")
+    with ExitStack() as left:
+        left.enter_context(driver.batch()).put("b", "late", data_of("late", 3 * MIB))
+        yield Call(left.pop_all().close)
+
+
+def test_a_put_that_is_committed_together_with_the_removal_keeps_its_bytes(
+    driver: EngineDriver, late: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[threading.Thread] = []
+
+    def gather() -> None:
+        gathered = Gathered(driver, monkeypatch)
+        gathered.queue(late)
+
+        def go_on() -> None:
+            wait_for(lambda: waiting(driver) > 1)  # behind the put
+            gathered.go.set()
+
+        begun.extend((gathered.first, late, threading.Thread(target=go_on)))
+        begun[-1].start()
+
+    after_the_cut(monkeypatch, gather)
+    driver.compact()
+    for thread in begun:
+        thread.join()
+    assert late.error is None
+    assert driver.get("b", "late").read() == data_of("late", 3 * MIB)
+    assert whole(driver)
+
+
+def test_a_pack_that_something_came_to_and_went_from_meanwhile_is_flushed_before_it_goes(
+    driver: EngineDriver, late: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def come_and_go() -> None:
+        late.run()
+        driver.delete("b", "late")
+
+    after_the_cut(monkeypatch, come_and_go)
+    assert driver.compact().packs == 1
+    assert late.error is None
+    driver.opened().flush_now()  # which finds no pack missing
     assert whole(driver)
 
 
