@@ -12,7 +12,7 @@ import shutil
 
 import lmdb
 
-from trove.errors import StorageIOError, TroveError
+from trove.errors import DriverClosedError, StorageIOError, TroveError
 
 from .core cimport Core
 from .index cimport Index
@@ -47,6 +47,8 @@ def shrink(Core core):
         if not is_wasteful(core):
             return False
         with Gate(core.path):
+            if core._lifetime is None:
+                raise DriverClosedError.of("trove")  # while this one waited for the gate
             # Who asks and is not alone loses the lock that he has, and gets it back: the gate is closed.
             alone = locked(core._lifetime)
             try:

@@ -18,11 +18,12 @@ from harness.gathered import Call, Gathered, wait_for, waiting
 from harness.neighbour import Neighbour
 from harness.opened import opened
 
-from trove._engine import snapshots
+from trove._engine import shrink, snapshots
 from trove._engine.compact import compact
 from trove.drivers.engine import EngineDriver
 from trove.errors import (
     CorruptStoreError,
+    DriverClosedError,
     EventsLostError,
     ObjectNotFoundError,
     UnsupportedOptionError,
@@ -422,6 +423,20 @@ def test_a_pack_that_something_came_to_and_went_from_meanwhile_is_flushed_before
     assert late.error is None
     driver.opened().flush_now()  # which finds no pack missing
     assert whole(driver)
+
+
+def test_the_index_of_a_store_that_is_closed_meanwhile_stays_as_it_is(
+    driver: EngineDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = driver.opened()
+
+    def closed(_: object) -> bool:
+        driver.close()
+        return True
+
+    monkeypatch.setattr(shrink, "is_wasteful", closed)
+    with pytest.raises(DriverClosedError):
+        shrink.shrink(core)
 
 
 def test_a_stream_goes_on_when_what_it_has_written_was_taken_from_under_it(driver: EngineDriver) -> None:
