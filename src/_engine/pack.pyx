@@ -282,14 +282,18 @@ cdef class Packs:
 
     def create(self):
         """A new pack, locked as this process's own, its name durable."""
-        number = max(self.numbers(), default=0) + 1
         while True:
+            number = max(self.numbers(), default=0) + 1
             path = self.path(number)
             try:
                 fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                break
+                if max(self.numbers()) == number:
+                    break
+                # Others came since the number was looked for: one of them may have had it, and be compacted away.
+                os.close(fd)
+                os.unlink(path)
             except FileExistsError:
-                number += 1
+                pass
             except OSError as error:
                 raise StorageIOError.of(error, f"creating {path}") from error
         pack = Pack(number, path, fd)

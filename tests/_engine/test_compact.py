@@ -180,6 +180,30 @@ def test_no_number_is_given_to_two_packs(driver: EngineDriver) -> None:
     assert len(numbers) > 2
 
 
+def test_a_number_that_others_had_and_gave_up_since_it_was_looked_for_is_not_taken(
+    driver: EngineDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        driver.put("b", f"{number}", data_of(number, 5000))
+        driver.opened().writer.retire()
+    gone = packs(driver)[1]
+    gone.unlink()
+    listed = os.listdir
+    late: list[str] = []
+
+    def listdir(path: str) -> list[str]:
+        names = listed(path)
+        if path == str(gone.parent) and not late:
+            late.append(path)
+            return [name for name in names if name < gone.name]
+        return names
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    driver.put("b", "later", data_of("later", 5000))
+    assert late
+    assert not gone.exists()
+
+
 def test_progress_is_told_and_ends_with_all_of_it(driver: EngineDriver) -> None:
     fill(driver, count=300)
     told: list[tuple[int, int]] = []
