@@ -319,6 +319,12 @@ def leave_if_asked(Core core):
         submit_leave(core)
 
 
+def let_go_of_removed(Core core):
+    """Have no pack open that others have compacted away, which takes space until then. Who reads does so by the way."""
+    if core.state.get(STATE_DROPPED) != core.packs.dropped:
+        core.packs.forget_dropped(core.state.get(STATE_DROPPED))
+
+
 def submit_leave(Core core):
     cdef LeaveChange change = LeaveChange.__new__(LeaveChange)
     change.core = core

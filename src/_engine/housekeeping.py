@@ -57,6 +57,7 @@ def keep_house(core_of: weakref.ref[Core], stopped: threading.Event) -> None:
         # Nothing depends on it but space: what fails is tried again with the next look.
         with suppress(TroveError):
             compact.leave_if_asked(core)
+            compact.let_go_of_removed(core)
             if core.wishes.compaction and is_due(core):
                 compact.compact(core, wait=False, stopped=stopped, gentle=True)
         if core.wishes.lifecycle and now - expiry >= EXPIRY_SECONDS:

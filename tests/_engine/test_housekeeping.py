@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -98,6 +100,33 @@ def test_nothing_is_done_while_little_is_dead(tmp_path: Path) -> None:
         driver.create_bucket("b")
         overwrite(driver)
         assert not is_due(driver.opened())
+
+
+def test_who_only_writes_lets_go_of_packs_that_others_compacted_away(tmp_path: Path) -> None:
+    with opened(tmp_path, durability="relaxed") as driver:
+        driver.create_bucket("b")
+        driver.put("b", "gone", random.Random(1).randbytes(4 * MIB))
+        driver.delete("b", "gone")
+        driver.opened().writer.retire()
+        driver.put("b", "key", b"x")
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if driver.compact().packs == 1 else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert any(is_gone(path) for path in held_open())
+        look(driver)
+        assert not any(is_gone(path) for path in held_open())
+
+
+def held_open() -> Iterator[str]:
+    """The files that this process has open."""
+    for fd in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # of the listing itself
+            yield os.readlink(f"/proc/self/fd/{fd}")
+
+
+def is_gone(path: str) -> bool:
+    return path.endswith(".pack (deleted)")
 
 
 def test_compaction_can_be_switched_off_by_any_who_has_the_store_open(tmp_path: Path, small: None) -> None:
