@@ -247,11 +247,21 @@ cdef class Index:
         self._check_length(path, size)
 
     def _check_length(self, path, size):
-        if self.used_bytes() > size:
+        if self._used() > size:
             raise CorruptStoreError(f"{path} is cut short; run `trove repair` to rebuild it from the log")
 
     def used_bytes(self):
         """How much of the file has ever been used."""
+        self._enter()
+        try:
+            return self._used()
+        except lmdb.Error as error:
+            raise index_error(error, f"reading the index in {self.folder}") from error
+        finally:
+            self._leave()
+
+    def _used(self):
+        """The same, for those who keep the environment where it is."""
         return (self.env.info()["last_pgno"] + 1) * self.env.stat()["psize"]
 
     def _tables(self, writing):
@@ -594,7 +604,7 @@ cdef class Index:
             try:
                 if self.env is not None and self.bulk:
                     # Pages that were taken and given back in one go may never have been written.
-                    used = self.used_bytes()
+                    used = self._used()
                     with Sized(self.folder) as fd:
                         os.ftruncate(fd, max(os.fstat(fd).st_size, used))
             finally:

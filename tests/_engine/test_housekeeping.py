@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from harness.gathered import Call
 from harness.opened import opened
 
 import trove
-from trove._engine import housekeeping, multipart
+from trove._engine import compact, housekeeping, multipart
 from trove._engine.housekeeping import Wishes, is_due, keep_house
 from trove.driver import LifecycleRule
 from trove.drivers.engine import EngineDriver
@@ -100,6 +102,30 @@ def test_nothing_is_done_while_little_is_dead(tmp_path: Path) -> None:
         driver.create_bucket("b")
         overwrite(driver)
         assert not is_due(driver.opened())
+
+
+def test_a_fork_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path) as driver:
+        core: Any = driver.opened()
+        paused, go_on = threading.Event(), threading.Event()
+
+        def fork() -> None:
+            core.pause()
+            paused.set()
+            go_on.wait(30)
+            core.resume()
+
+        forking = Call(fork)
+
+        def space_of(_: object) -> dict[int, tuple[int, int]]:
+            forking.start()
+            assert paused.wait(30)
+            threading.Thread(target=go_on.set).start()
+            return {1: (1 << 40, 0)}
+
+        monkeypatch.setattr(compact, "space_of", space_of)
+        assert is_due(core)
+        forking.join()
 
 
 def test_who_only_writes_lets_go_of_packs_that_others_compacted_away(tmp_path: Path) -> None:
