@@ -9,13 +9,14 @@ DEAD_SHARE: int
 ACTIVE_DEAD: int
 ROUND: int
 LEAST_GAIN: int
+BESIDE: int
 KEPT_SHARE: int
 KEPT_LEAST: int
 KEPT_MOST: int
 
 def leave_if_asked(core: Core) -> None: ...
 def let_go_of_removed(core: Core) -> None: ...
-def space_of(core: Core) -> dict[int, tuple[int, int]]: ...
+def space_of(core: Core) -> dict[int, tuple[int, int, int]]: ...
 @overload
 def compact(
     core: Core,

@@ -31,7 +31,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
-from .codec cimport CHUNK_ID, COMMIT, EXTENT, LENGTH_MASK, RECORD_HEADER, load32, reference_at
+from .codec cimport CHUNK_ID, COMMIT, EXTENT, LENGTH_MASK, RECORD_HEADER, REFERENCE, load32, reference_at
 from .commit cimport Commit
 from .content cimport extent_head
 from .core cimport Change, Core
@@ -52,6 +52,7 @@ DEAD_SHARE = 20            # a pack is given up when more than one part in so ma
 ACTIVE_DEAD = 1 << 20      # and, if it may still be appended to, so many bytes more than are kept for watchers
 ROUND = 1 << 30            # bytes that are moved before packs are removed, at most about
 LEAST_GAIN = 64 << 10      # bytes that such a round must give back for another to follow
+BESIDE = 20 + REFERENCE    # bytes that a chunk takes beside its own: in the table of its extent, and where it was moved
 # Bytes of the newest commits that are kept for watchers, whatever becomes of their packs: a part of what lives,
 KEPT_SHARE = 16
 KEPT_LEAST = 256 << 10     # and at least
@@ -146,7 +147,7 @@ class Compaction:
         self._progress = progress
         self._stopped = stopped
         self._gentle = gentle  # whether to leave half of the time to others
-        self._moved = self._kept = self._freed = self._packs = 0
+        self._moved = self._beside = self._kept = self._freed = self._packs = 0
 
     def run(self):
         """Give packs up until nothing is left to gain; the report."""
@@ -163,7 +164,7 @@ class Compaction:
         return CompactReport(self._moved, self._freed, self._packs)
 
     def _gain(self):
-        return self._freed - self._moved - self._kept
+        return self._freed - self._moved - self._beside - self._kept
 
     # Which packs.
 
@@ -174,9 +175,8 @@ class Compaction:
         failed = core.state.failed
         sizes = space_of(core)
         highest = max(sizes, default=0)
-        self._keeping = min(max(sum(live for _, live in sizes.values()) // KEPT_SHARE, KEPT_LEAST), KEPT_MOST)
-        for number, (size, live) in sizes.items():
-            dead = size - live
+        self._keeping = min(max(sum(live for _, live, _ in sizes.values()) // KEPT_SHARE, KEPT_LEAST), KEPT_MOST)
+        for number, (size, live, dead) in sizes.items():
             least = ACTIVE_DEAD + self._keeping if number == highest or is_own(core, number) else 0
             if number not in failed and dead > least and dead * DEAD_SHARE > size:
                 found.append((number, live))
@@ -307,6 +307,7 @@ class Compaction:
             change.extent = target.number, start - len(head), end
             core.submit(change)
             self._moved += end - start
+            self._beside += len(copied) * BESIDE
         if self._progress is not None:
             self._progress(self._moved, self._moved + 1)
         if self._gentle:
@@ -337,7 +338,10 @@ def is_own(Core core, number):
 
 
 def space_of(Core core):
-    """What each pack takes and what of it lives, in bytes: {number: (size, live bytes)}."""
+    """What each pack takes, what of it lives, and what is dead, in bytes: {number: (size, live bytes, dead bytes)}.
+
+    What a copy of the chunks would take beside them is not dead: compaction could not give it back.
+    """
     sizes = {}
     txn = core.index.begin()
     try:
@@ -346,11 +350,15 @@ def space_of(Core core):
                 # The space that is asked for ahead of the tail is given back by itself.
                 size = core.writer.tail if is_own(core, number) else os.path.getsize(core.packs.path(number))
                 sizes[number] = size, live_in(core.index, txn, number)
+        beside = BESIDE * txn.stat(core.index.chunks)["entries"]
     except lmdb.Error as error:
         raise index_error(error, f"reading the index in {core.index.folder}") from error
     finally:
         core.index.end(txn)
-    return sizes
+    all_live = sum(live for _, live in sizes.values()) or 1
+    return {
+        number: (size, live, max(0, size - live - beside * live // all_live)) for number, (size, live) in sizes.items()
+    }
 
 
 def locked_pack(Core core, number):

@@ -77,6 +77,6 @@ def is_due(core: Core) -> bool:
     from .compact import space_of
 
     sizes = space_of(core).values()
-    live = sum(live for _, live in sizes)
-    dead = sum(size for size, _ in sizes) - live
+    live = sum(live for _, live, _ in sizes)
+    dead = sum(dead for _, _, dead in sizes)
     return dead > DEAD_BYTES + live // DEAD_SHARE and dead > core.index.used_bytes()

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import low_thresholds
 from harness.gathered import Call, Gathered, wait_for, waiting
 from harness.neighbour import Neighbour
 from harness.opened import opened
 
 from trove._engine import shrink, snapshots
 from trove._engine.compact import compact
+from trove._engine.reports import CompactReport
 from trove.drivers.engine import EngineDriver
 from trove.errors import (
     CorruptStoreError,
@@ -202,6 +204,49 @@ def test_a_number_that_others_had_and_gave_up_since_it_was_looked_for_is_not_tak
     driver.put("b", "later", data_of("later", 5000))
     assert late
     assert not gone.exists()
+
+
+def test_the_number_of_a_pack_in_which_nothing_was_committed_is_not_given_again(tmp_path: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        for number in range(4):
+            yield data_of(number, 5 * MIB)
+        os._exit(0)
+
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        driver.put("b", "key", data_of("key", MIB))
+        child = os.fork()
+        if child == 0:
+            with opened(tmp_path) as driver:
+                driver.put("b", "broken", broken())
+        os.waitpid(child, 0)
+        highest = packs(driver)[-1]
+        assert highest.stat().st_size > 4 * MIB
+        driver.compact()
+        driver.put("b", "key", data_of("other", MIB))
+        assert packs(driver)[-1] > highest or highest.stat().st_size > 4 * MIB
+        driver.compact()
+        assert not highest.exists()
+        assert driver.get("b", "key").read() == data_of("other", MIB)
+
+
+def test_it_ends_where_chunks_are_so_small_that_what_stands_beside_them_is_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low_thresholds.lower(monkeypatch)
+    told = []
+
+    def progress(done: int, total: int) -> None:
+        told.append(done)
+        assert len(told) < 1000, "it goes on for ever"
+
+    with opened(tmp_path, durability="relaxed", chunk_size="512") as driver:
+        driver.create_bucket("b")
+        held = fill(driver, count=40)
+        assert driver.compact(progress=progress).packs > 0
+        # And by itself it does not begin anew.
+        assert driver.compact(progress=progress) == CompactReport(0, 0, 0)
+        assert content(driver) == held
 
 
 def test_progress_is_told_and_ends_with_all_of_it(driver: EngineDriver) -> None:
@@ -475,6 +520,30 @@ def test_a_stream_goes_on_when_what_it_has_written_was_taken_from_under_it(drive
     driver.put("b", "stream", stream())
     assert driver.get("b", "stream").read() == b"".join(pieces)
     assert whole(driver)
+
+
+def test_a_put_that_commits_just_before_its_pack_is_removed_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = data_of("late", 3 * MIB)
+    since = snapshots.since
+    with opened(tmp_path) as driver, ExitStack() as writing:
+        driver.create_bucket("b")
+        held = fill(driver)
+        writing.enter_context(driver.batch()).put("b", "late", late)
+
+        def commit(store: str, sequence: int) -> list[Path]:
+            # By then nothing lives in the pack, and it is not removed yet.
+            writing.close()
+            return since(store, sequence)
+
+        monkeypatch.setattr(snapshots, "since", commit)
+        driver.compact()
+        assert content(driver) == {**held, "late": late}
+        assert whole(driver)
+    shutil.rmtree(tmp_path / "store" / "index")
+    with opened(tmp_path) as driver:
+        assert content(driver) == {**held, "late": late}
 
 
 def test_a_copy_of_a_moved_object_outlives_it(driver: EngineDriver) -> None:
