@@ -151,6 +151,8 @@ class Compaction:
 
     def run(self):
         """Give packs up until nothing is left to gain; the report."""
+        # Those that are begun meanwhile are left to the next run: others may fill them as fast as they are given up.
+        self._last = max((<Core>self._core).packs.numbers(), default=0)
         while not self._stopped.is_set():
             before = self._gain()
             with self._taken(self._worth_it()) as taken:
@@ -178,7 +180,7 @@ class Compaction:
         self._keeping = min(max(sum(live for _, live, _ in sizes.values()) // KEPT_SHARE, KEPT_LEAST), KEPT_MOST)
         for number, (size, live, dead) in sizes.items():
             least = ACTIVE_DEAD + self._keeping if number == highest or is_own(core, number) else 0
-            if number not in failed and dead > least and dead * DEAD_SHARE > size:
+            if number <= self._last and number not in failed and dead > least and dead * DEAD_SHARE > size:
                 found.append((number, live))
         return sorted(found, key=lambda one: one[1])
 

@@ -5,6 +5,8 @@ from trove.driver.types import EventType
 
 from .core import Core
 
+IN_COMMIT: int  # bits of a sequence that number the changes of a commit
+
 def watch(
     core: Core,
     session: object,

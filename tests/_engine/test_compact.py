@@ -249,6 +249,20 @@ def test_it_ends_where_chunks_are_so_small_that_what_stands_beside_them_is_much(
         assert content(driver) == held
 
 
+def test_it_ends_though_more_is_deleted_all_the_time(driver: EngineDriver) -> None:
+    held = fill(driver)
+    told = []
+
+    def progress(done: int, total: int) -> None:
+        told.append(done)
+        assert len(told) < 20, "it goes on for ever"
+        driver.put("b", "more", data_of(len(told), 3 * MIB))
+        driver.delete("b", "more")
+
+    assert driver.compact(progress=progress).packs == 1
+    assert content(driver) == held
+
+
 def test_progress_is_told_and_ends_with_all_of_it(driver: EngineDriver) -> None:
     fill(driver, count=300)
     told: list[tuple[int, int]] = []
