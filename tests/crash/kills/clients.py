@@ -8,14 +8,17 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from harness import low_thresholds
+
 from trove.drivers.engine import EngineDriver
-from trove.errors import ObjectNotFoundError
+from trove.errors import EventsLostError, ObjectNotFoundError
 
 from .joint import Sender
 from .owner import Owner
 from .places import BUCKET, LATER, Place, look
 
 AGEING = 0.03  # seconds between two times that rules are applied, at most
+REST = 0.05  # seconds between two compactions, at most
 
 
 class Observer:
@@ -105,14 +108,26 @@ def ageing(place: Place, name: str, draw: random.Random, ending: Ending) -> None
 def watching(place: Place, name: str, draw: random.Random, ending: Ending) -> None:
     """Is told each event once, in order, also when it goes on from one of them."""
     with place.opened("mode=r", EngineDriver) as driver:
-        last = 0
+        last, since = 0, None
         while not ending.asked:
-            with driver.watch(BUCKET, since=last or None) as watcher:
-                for _ in range(draw.randrange(1, 100)):
-                    event = watcher.get(0.05)
-                    if event is not None:
-                        assert event.sequence > last
-                        last = event.sequence
+            try:
+                with driver.watch(BUCKET, since=since) as watcher:
+                    for _ in range(draw.randrange(1, 100)):
+                        event = watcher.get(0.05)
+                        if event is not None:
+                            assert event.sequence > last
+                            last = since = event.sequence
+            except EventsLostError:
+                since = None  # others compact
+
+
+def compacting(place: Place, name: str, draw: random.Random, ending: Ending) -> None:
+    """Moves what lives and removes packs under the hands of all others, who are asked to leave theirs."""
+    low_thresholds.lower()
+    with place.opened("durability=relaxed", EngineDriver) as driver:
+        while not ending.asked:
+            driver.compact()
+            time.sleep(draw.uniform(0, REST))
 
 
 def opening_and_closing(place: Place, name: str, draw: random.Random, ending: Ending) -> None:
@@ -145,5 +160,7 @@ ROLES: dict[str, Role] = {
     "other sender": sending("durability=relaxed"),
     "time": ageing,
     "watcher": watching,
+    "compact": compacting,
+    "other compact": compacting,
 }
 OWNERS = ("full", "relaxed", "other", "opener")

@@ -202,6 +202,7 @@ def opened_and_written(store: Path, judge: Judge, marks: Marks) -> str:
             writer.write({key: data}, functools.partial(driver.put, writer.bucket, key, data))
         writer.close()
     with writer.open(store) as driver:
+        driver.compact()
         expected = found | {writer.bucket: "a bucket"}
         expected |= {f"{writer.bucket}/{key}": digest(data) for key, data in writer.held.items()}
         again = contents(driver)

@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
+from harness import low_thresholds
+
 from . import forked
 from .cuts import VARIATIONS, Checker, Cut, boundaries, some_cuts
 from .planted import PLANTED, is_flush
@@ -92,6 +94,8 @@ def in_child(search: Search, recording: Recording, cuts: list[Cut], place: Path,
         status = 1
         try:
             forked.use()
+            if search.workload == "compacting":
+                low_thresholds.lower()  # and who opens the store afterwards compacts it, too
             resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, LARGEST))
             with open(writer, "w", buffering=1) as output:
                 check(search, Checker(recording, place), cuts, output)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from harness import low_thresholds
 from harness.alone import together
 
 from trove._engine import background
@@ -126,6 +127,11 @@ class Writer:
     def snapshot(self) -> None:
         with self.flushing():
             self.driver.snapshot()
+
+    def compact(self) -> None:
+        """It promises nothing of what was written, and must not take anything of it either."""
+        with contextlib.suppress(*self.expected):
+            self.driver.compact()
 
     def close(self) -> None:
         with self.flushing():
@@ -349,6 +355,20 @@ def ageing(stage: Stage) -> None:
     writer.close()
 
 
+def compacting(stage: Stage) -> None:
+    """What is dead is given up again and again; what was moved is copied, overwritten and deleted."""
+    low_thresholds.lower()
+    rng = random.Random(f"compacting {stage.seed}")
+    writer = stage.writer("one", full=rng.random() < 0.5)
+    writer.open(stage.store)
+    writer.make_buckets()
+    for _ in range(5):
+        writer.any(rng.randrange(4, 12))
+        writer.compact()
+    writer.any(rng.randrange(4))
+    writer.close()
+
+
 def failing_anew(stage: Stage) -> None:
     """The same in a store that is made."""
     failing(stage)
@@ -368,6 +388,7 @@ WORKLOADS: dict[str, Callable[[Stage], None]] = {
         regularly,
         failing_anew,
         ageing,
+        compacting,
     )
 }
 NEW = ("from_nothing", "failing_anew")  # those that make the store
