@@ -18,7 +18,7 @@ from pathlib import Path
 import trove
 from trove.drivers.engine import EngineDriver
 
-from . import kept_operations
+from . import kept_operations, low_thresholds
 from .alone import Child
 from .faults import CALLS, KILL_AFTER, KILL_BEFORE, KILL_HALF, Faults
 from .index_rows import check_store
@@ -31,6 +31,7 @@ BASE = {
 }
 LARGE = random.Random(99).randbytes(700_000)
 LISTED = random.Random(98).randbytes(3_000_000)
+GONE = random.Random(97).randbytes(1_500_000)
 PREPARED: dict[str, bytes | str] = {**BASE, **kept_operations.PREPARED}
 # Several, that are together longer than what a killed writer had announced: none may be hidden behind it.
 AFTER = {f"after/{n}": random.Random(90 + n).randbytes(450_000) for n in range(7)}
@@ -80,6 +81,11 @@ def limit(drv: EngineDriver) -> None:
     drv.set_quota("b", max_bytes=1 << 30)
 
 
+def compact(drv: EngineDriver) -> None:
+    low_thresholds.lower()
+    drv.compact()
+
+
 def close(drv: EngineDriver) -> None:
     drv.close()
 
@@ -95,6 +101,7 @@ CHANGED: dict[str, tuple[Callable[[EngineDriver], object], Mapping[str, bytes | 
     "copy": (copy, {"new": BASE["base/5"]}),
     "batch": (batch, {"new": LARGE, "base/1": b"other", "second": LARGE, "base/4": None}),
     "limit": (limit, {}),
+    "compact": (compact, {}),
     "close": (close, {}),
     **kept_operations.CHANGED,
 }
@@ -123,6 +130,8 @@ def prepare(dsn: str) -> None:
         # What is used of it moves with everything that follows.
         drv.set_quota(None, max_bytes=1 << 40)
         kept_operations.prepare(drv)
+        drv.put("b", "gone", GONE)
+        drv.delete("b", "gone")
         assert everything(drv) == PREPARED
 
 
@@ -163,7 +172,13 @@ class Round:
         with opened(self.dsn) as drv:
             for key, data in AFTER.items():
                 drv.put("b", key, data)
+            if self.operation == "compact":
+                compact(drv)
             assert everything(drv) == {**found, **AFTER}, "what was there changed, or a write is missing"
+            live = drv.stats().live_bytes
+        if self.operation == "compact":
+            taken = sum(pack.stat().st_size for pack in self.store.glob("packs/*"))
+            assert taken < live + len(GONE) // 2, "nobody gives the space back"
         check_store(self.store, self.scratch)
 
 

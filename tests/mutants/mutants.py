@@ -8,6 +8,7 @@ POWER_CUTS = "tests/crash/powercut/test_power_cuts.py"
 KILLS = "tests/_engine/test_kills.py"
 SIEGE = "tests/crash/kills/test_kills_at_random.py"
 CLIENTS = "tests/stress/linear/test_clients.py"
+COMPACT = "tests/_engine/test_compact.py"
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ MUTANTS = (
     Mutant(
         "a new version's content is not counted",
         "commit.pyx",
-        "        self._retain(row)\n        if not version_id:\n",
+        "        self._retain(row, place, True)\n        if not version_id:\n",
         "        if not version_id:\n",
         (KILLS,),
     ),
@@ -312,5 +313,75 @@ MUTANTS = (
         "        if pack.read(PACK_HEADER, 0) == pack_header(",
         "        if pack.read(PACK_HEADER, 0) is not None or pack_header(",
         ("tests/_engine/test_repair.py",),
+    ),
+    Mutant(
+        "a pack is removed though something lives in it again",
+        "compact.pyx",
+        "            if number < highest and not live_in(commit.index, commit.txn, number):\n",
+        "            if number < highest:\n",
+        (COMPACT,),
+    ),
+    Mutant(
+        "the highest pack is removed and its number given again",
+        "compact.pyx",
+        "            if number < highest and not live_in(commit.index, commit.txn, number):\n",
+        "            if not live_in(commit.index, commit.txn, number):\n",
+        (COMPACT,),
+    ),
+    Mutant(
+        "packs are removed with one snapshot that can do without them",
+        "compact.pyx",
+        "        missing = snapshots.KEPT - kept if cut else 0\n",
+        "        missing = 1 - kept if cut else 0\n",
+        (COMPACT,),
+    ),
+    Mutant(
+        "packs are removed before it is on disk that the log is cut",
+        "compact.pyx",
+        "core, cut, copies, True\n",
+        "core, cut, copies, False\n",
+        (POWER_CUTS,),
+    ),
+    Mutant(
+        "a damaged chunk is moved",
+        "compact.pyx",
+        "            if named(core, piece) == key[:CHUNK_ID]:\n",
+        "            if len(key) > CHUNK_ID:\n",
+        (COMPACT,),
+    ),
+    Mutant(
+        "compaction does not count what stands beside chunks",
+        "compact.pyx",
+        "size - live - beside * live // all_live)",
+        "size - live)",
+        (COMPACT,),
+    ),
+    Mutant(
+        "nobody is told that packs were removed",
+        "compact.pyx",
+        "        if dropped:\n",
+        "        if not self.numbers:\n",
+        (COMPACT,),
+    ),
+    Mutant(
+        "a put forgets that its pack may be gone",
+        "content.pyx",
+        "        self._pin_dropped()\n        for i",
+        "        for i",
+        (COMPACT,),
+    ),
+    Mutant(
+        "a chunk is looked for where it was",
+        "places.pyx",
+        "        if reference.pack in gone and not place(index, txn, p):\n",
+        "        if reference.pack in gone and p == NULL:\n",
+        (COMPACT,),
+    ),
+    Mutant(
+        "half of a move is taken for all of it",
+        "torn.pyx",
+        "        elif operation == MOVE_CHUNKS:\n            references = named\n",
+        "",
+        (POWER_CUTS,),
     ),
 )
