@@ -30,7 +30,7 @@ def opened(path, make_parameters, readonly):
     if make_parameters is not None and not there:
         # Before anything is made: they may be impossible.
         wanted = make_parameters()
-        _make_folder(path)
+        store.make_folder(path)
     with Gate(path):
         parameters = store.read(path)
         if parameters is None:
@@ -47,21 +47,6 @@ def opened(path, make_parameters, readonly):
             require_hash(parameters)
             lay_out(path)
         return _joined(path, parameters)
-
-
-def _make_folder(path):
-    """Make the folder of a store and those above it, where they lack, and make their names durable."""
-    made = []
-    above = path
-    while not os.path.lexists(above):
-        made.append(above)
-        above = os.path.dirname(above)
-    try:
-        os.makedirs(path, 0o700, exist_ok=True)
-        for folder in made:
-            sync_folder(os.path.dirname(folder))
-    except OSError as error:
-        raise StorageIOError.of(error, f"making the folder {path}") from error
 
 
 def require_hash(parameters):

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 __all__ = [
+    "BackupReport",
     "CompactReport",
     "Lost",
     "Problem",
     "Progress",
     "Quarantined",
     "RepairReport",
+    "RestoreReport",
     "Snapshot",
     "Stats",
     "VerifyReport",
@@ -107,6 +109,32 @@ class CompactReport:
     moved_bytes: int
     freed_bytes: int
     packs: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """What ``backup`` did: the commit that it is at, its size in bytes, and how many of them were written."""
+
+    sequence: int
+    size: int
+    copied: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    """What ``restore`` did: the commit that the store is at, and what is wrong with it.
+
+    Problems are those of the store that was backed up: the backup itself is whole.
+    """
+
+    sequence: int
+    size: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the store is whole."""
+        return not self.problems
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import stat
 import struct
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from xxhash import xxh3_128_hexdigest
 
@@ -21,6 +22,7 @@ from trove.errors import CorruptStoreError, InvalidDSNError, NotFoundError, Stor
 
 from .chunker import Chunker
 from .gate import Gate
+from .pack import sync_folder
 
 FORMAT = 1
 NAME = "STORE"
@@ -71,10 +73,17 @@ def new_store_id() -> str:
 
 def write(folder: str, parameters: Parameters) -> None:
     """Make the STORE file, whole and durable or not at all."""
-    text = f"trove store {FORMAT}\n{json.dumps(asdict(parameters), sort_keys=True)}\n"
+    write_sealed(Path(folder, NAME), f"trove store {FORMAT}", asdict(parameters))
+
+
+def write_sealed(target: Path, title: str, value: dict[str, Any]) -> None:
+    """Make a file of a title, a value as JSON and the checksum of both: whole and durable, or not at all.
+
+    Its name is durable when the folder is flushed.
+    """
+    text = f"{title}\n{json.dumps(value, sort_keys=True)}\n"
     text += xxh3_128_hexdigest(text.encode()) + "\n"
-    target = Path(folder, NAME)
-    temporary = target.with_name(NAME + ".new")
+    temporary = target.with_name(target.name + ".new")
     try:
         with open(temporary, "wb", opener=private) as file:
             file.write(text.encode())
@@ -83,6 +92,21 @@ def write(folder: str, parameters: Parameters) -> None:
         os.rename(temporary, target)
     except OSError as error:
         raise StorageIOError.of(error, f"writing {target}") from error
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and those above it, where they lack, and make their names durable."""
+    made = []
+    above = path
+    while not os.path.lexists(above):
+        made.append(above)
+        above = os.path.dirname(above)
+    try:
+        os.makedirs(path, 0o700, exist_ok=True)
+        for folder in made:
+            sync_folder(os.path.dirname(folder))
+    except OSError as error:
+        raise StorageIOError.of(error, f"making the folder {path}") from error
 
 
 def read(folder: str) -> Parameters | None:

@@ -1,4 +1,4 @@
-"""`trove verify`, `repair`, `compact`, `snapshot` and `stats`."""
+"""`trove verify`, `repair`, `compact`, `snapshot`, `stats`, `backup` and `restore`."""
 
 from __future__ import annotations
 
@@ -81,6 +81,41 @@ def test_snapshot_and_stats(run, engine: str) -> None:  # type: ignore[no-untype
     found = json.loads(run("stats", "--json", engine).stdout)
     assert (found["buckets"], found["objects"], found["live_bytes"]) == (1, 2, 200_000)
     assert "objects" in run("stats", engine).stdout
+
+
+def test_backup_and_restore(run, engine: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    folder, again = str(tmp_path / "backup"), f"trove://{tmp_path}/again"
+    assert run("backup", engine, folder).stdout.startswith("backup at commit 3, ")
+    report = json.loads(run("backup", "--json", engine, folder).stdout)
+    assert (report["sequence"], report["copied"]) == (3, 0)
+    said = run("restore", folder, again).stdout
+    assert said.startswith("restored at commit 3, ")
+    assert said.endswith(": the store is whole\n")
+    assert run("cat", f"{again}#b/small").stdout == "x" * 100
+    report = json.loads(run("restore", "--json", folder, f"{again}2").stdout)
+    assert (report["ok"], report["sequence"], report["problems"]) == (True, 3, [])
+
+
+def test_a_backup_of_a_damaged_store(run, engine: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    folder, again = str(tmp_path / "backup"), f"trove://{tmp_path}/again"
+    run("snapshot", engine)
+    damage(tmp_path)
+    run("backup", engine, folder)
+    assert "b/large: a chunk of it is damaged" in run("restore", folder, again, code=5).stdout
+    assert run("cat", f"{again}#b/small").stdout == "x" * 100
+
+
+def test_backups_that_are_refused(run, only_line, engine: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    folder = str(tmp_path / "backup")
+    assert "no backup" in only_line(run("restore", folder, f"trove://{tmp_path}/again", code=3).stderr)
+    assert "another folder" in only_line(run("backup", engine, f"{tmp_path}/engine/packs", code=2).stderr)
+    assert "trove mb" in only_line(run("backup", f"trove://{tmp_path}/missing", folder, code=3).stderr)
+    run("backup", engine, folder)
+    assert "not empty" in only_line(run("restore", folder, engine, code=2).stderr)
+    max(Path(folder).rglob("000000-*")).write_bytes(b"junk")
+    assert "is damaged" in only_line(run("restore", folder, f"trove://{tmp_path}/again", code=5).stderr)
+    assert {path.name for path in tmp_path.iterdir()} == {"engine", "backup"}
+    assert "has no backup" in only_line(run("backup", f"file://{tmp_path}/local", folder, code=2).stderr)
 
 
 @pytest.mark.parametrize("verb", ["verify", "repair", "compact", "snapshot", "stats"])

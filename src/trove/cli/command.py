@@ -21,7 +21,7 @@ from .location import ENVIRONMENT, Stores
 from .objects import cat, get, put, rm, stat
 from .quota import quota
 from .secrets import keep_secrets
-from .store import compact, repair, snapshot, stats, verify
+from .store import backup, compact, repair, restore, snapshot, stats, verify
 
 _HELP = f"""Store, read, list and copy objects in any store that Trove has a driver for.
 
@@ -92,7 +92,7 @@ def trove(ctx: click.Context) -> None:
 
 for _verb in (
     *(put, get, cat, ls, stat, rm, cp, mb, rb, buckets, versions, quota),
-    *(verify, repair, compact, snapshot, stats),
+    *(verify, repair, compact, snapshot, stats, backup, restore),
     *(conformance, drivers, demo),
 ):
     trove.add_command(_verb)

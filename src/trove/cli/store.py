@@ -1,4 +1,4 @@
-"""`verify`, `repair`, `compact`, `snapshot` and `stats`: the housekeeping of stores whose driver has one."""
+"""`verify`, `repair`, `compact`, `snapshot`, `stats`, `backup`, `restore`: the housekeeping of stores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ from .progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trove._engine.reports import CompactReport, RepairReport, Snapshot, Stats, VerifyReport
+    from trove._engine.reports import (
+        BackupReport,
+        CompactReport,
+        RepairReport,
+        RestoreReport,
+        Snapshot,
+        Stats,
+        VerifyReport,
+    )
 
     from ..driver import Driver
 
@@ -34,16 +42,22 @@ class Kept(Protocol):
     def repair(
         self, dsn: str | None = None, *, progress: Callable[[int, int], None] | None = None
     ) -> RepairReport: ...
+    def backup(self, target: str, *, progress: Callable[[int, int], None] | None = None) -> BackupReport: ...
+    def restore(
+        self, source: str, dsn: str, *, progress: Callable[[int, int], None] | None = None
+    ) -> RestoreReport: ...
 
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
 def _store_verb(command: _Command) -> _Command:
-    """The arguments that these verbs share."""
-    as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+    """The arguments that most of these verbs share."""
     dsn = click.argument("location", metavar="[DSN]", required=False, callback=whole_store)
-    return dsn(as_json(command))
+    return dsn(_as_json(command))
 
 
 def _keeping(driver: Driver, verb: str) -> Kept:
@@ -197,3 +211,49 @@ def stats(stores: Stores, location: Location, as_json: bool) -> None:
         ],
         right=(1, 2),
     )
+
+
+@click.command()
+@_as_json
+@click.argument("location", metavar="DSN", callback=whole_store)
+@click.argument("folder")
+@pass_stores
+def backup(stores: Stores, location: Location, folder: str, as_json: bool) -> None:
+    """Copy a store as it is now to FOLDER.
+
+    Others may use the store meanwhile. Where FOLDER has an earlier backup of it, only what is new is copied,
+    and until that is done the earlier one stays. 'trove restore' makes a store of it.
+    """
+    driver = _opened(stores.driver, location, "backup")
+    with _shown("backup") as progress:
+        report = driver.backup(folder, progress=progress)
+    if as_json:
+        output.json_line(asdict(report))
+    else:
+        output.line(
+            f"backup at commit {report.sequence}, {output.size(report.size)}, "
+            f"{output.size(report.copied)} of it copied"
+        )
+
+
+@click.command()
+@_as_json
+@click.argument("folder")
+@click.argument("location", metavar="DSN", callback=whole_store)
+def restore(folder: str, location: Location, as_json: bool) -> int:
+    """Make a store from the backup in FOLDER, and verify it.
+
+    There may be no store of that name yet, and if the backup is damaged, none is made. If the store was
+    damaged before it was backed up, it is made, what is wrong is named, and the exit code is 5.
+    """
+    driver = _unopened(location, "restore")
+    with _shown("restore") as progress:
+        report = driver.restore(folder, location.dsn, progress=progress)
+    if as_json:
+        output.json_line({**asdict(report), "ok": report.ok})
+    else:
+        for problem in report.problems:
+            output.line(output.name(str(problem)))
+        whole = "the store is whole" if report.ok else output.counted(len(report.problems), "problem")
+        output.line(f"restored at commit {report.sequence}, {output.size(report.size)}: {whole}")
+    return Exit.OK if report.ok else Exit.STORAGE

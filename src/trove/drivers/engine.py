@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import builtins
+import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Unpack
 
 from trove._engine import lifecycle, multipart, quota, versions
+from trove._engine.backup import backup
 from trove._engine.batch import Batch
 from trove._engine.compact import compact
 from trove._engine.engine import Engine
 from trove._engine.events import watch
 from trove._engine.many import pairs
 from trove._engine.repair import repair
-from trove._engine.reports import CompactReport, Progress, RepairReport, Snapshot, Stats, VerifyReport
+from trove._engine.reports import (
+    BackupReport,
+    CompactReport,
+    Progress,
+    RepairReport,
+    RestoreReport,
+    Snapshot,
+    Stats,
+    VerifyReport,
+)
+from trove._engine.restore import restore
 from trove._engine.settings import folder_and_settings, parameters_maker
 from trove._engine.stats import stats
 from trove._engine.store import existing
@@ -228,6 +240,35 @@ class EngineDriver(
         """
         return compact(self.opened_to_write(), progress)
 
+    def backup(self, target: str | os.PathLike[str], *, progress: Progress | None = None) -> BackupReport:
+        """Copy the store as it is at one commit to the folder ``target``, made when it is not there.
+
+        What was acknowledged before is in it. Readers and writers go on, here and in other processes; only
+        compaction waits. Where ``target`` has an earlier backup of this store, what is new is copied, and the
+        earlier one can be restored until all of that is there. ``progress(done, total)`` is called in bytes
+        of work.
+
+        Raises InvalidArgumentError when ``target`` holds something else, or is in the store, or another
+        backup is being made there.
+        """
+        return backup(self.opened(), target, progress)
+
+    def restore(
+        self, source: str | os.PathLike[str], dsn: str, *, progress: Progress | None = None
+    ) -> RestoreReport:
+        """Make the store ``dsn`` from the backup in the folder ``source``, and verify it.
+
+        It is for a driver that is not open, and leaves it so. There may be no store yet, only an empty
+        folder, and there is none when this fails. ``progress(done, total)`` is called in bytes of work.
+
+        Raises NotFoundError where there is no backup, CorruptStoreError where a file of it is damaged or
+        missing, or the store was so damaged that it would not open; what else was wrong with it the report
+        says.
+        """
+        path, _ = _to_write(dsn, {}, "restore")
+        self._require_closed("restore")
+        return restore(source, path, progress)
+
     def verify(self, *, progress: Progress | None = None) -> VerifyReport:
         """Whether the store is whole, down to the last byte that something refers to.
 
@@ -253,25 +294,29 @@ class EngineDriver(
         if dsn is None:
             self.opened()
             dsn, options = self._opened_as
-            path, settings = _to_repair(dsn, options)
+            path, settings = _to_write(dsn, options, "repair")
             self.close()
             try:
                 return repair(path, parameters_maker(settings), progress)
             finally:
                 self.open(dsn, **options)
-        path, settings = _to_repair(dsn, {})
+        path, settings = _to_write(dsn, {}, "repair")
+        self._require_closed("repair", ", or leave dsn out")
+        return repair(path, parameters_maker(settings), progress)
+
+    def _require_closed(self, call: str, otherwise: str = "") -> None:
         try:
             self.opened()
         except DriverClosedError:
-            return repair(path, parameters_maker(settings), progress)
+            return
         raise UnsupportedOptionError(
-            "repair(dsn) is for a driver that is not open; close() it first, or leave dsn out"
+            f"{call} with a DSN is for a driver that is not open; close() it first{otherwise}"
         )
 
 
-def _to_repair(dsn: str, options: dict[str, Any]) -> tuple[str, dict[str, str]]:
-    """The folder of the store and its settings, which must allow a repair."""
+def _to_write(dsn: str, options: dict[str, Any], call: str) -> tuple[str, dict[str, str]]:
+    """The folder of the store and its settings, which must allow a call that writes."""
     path, settings = folder_and_settings(dsn, options)
     if settings.get("mode") == "r":
-        raise UnsupportedOptionError("mode=r writes nothing; repair the store without it")
+        raise UnsupportedOptionError(f"mode=r writes nothing; {call} the store without it")
     return path, settings
