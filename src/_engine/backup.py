@@ -25,7 +25,7 @@ from . import snapshots
 from .backup_folder import BLOCK, FOLDERS, BackupFolder, File, Manifest, block_name, block_names
 from .core import Core
 from .examine import head
-from .folder_lock import folder_lock
+from .folder_lock import FolderLock
 from .pack import sync_folder
 from .reports import BackupReport, Progress
 from .store import make_folder
@@ -41,7 +41,7 @@ def backup(core: Core, target: str | os.PathLike[str], progress: Progress | None
     _check_apart(path, os.path.realpath(core.path))
     try:
         make_folder(path)
-        with folder_lock(path, wait=False) as alone:
+        with FolderLock(path, wait=False) as alone:
             if not alone:
                 raise InvalidArgumentError(
                     f"somebody is at the backup in {path}; try again when that is done"
@@ -66,7 +66,7 @@ def _brought_up_to_date(core: Core, folder: BackupFolder, progress: Progress | N
     before = folder.begun(core.parameters)
     folder.sweep(before)  # of what a dead one left nobody knows whether it is on disk
     try:
-        with folder_lock(core.packs.folder, shared=True):
+        with FolderLock(core.packs.folder, shared=True):
             copying = Copying(core, folder, before, progress)
             manifest = copying.run()
         folder.write(manifest)
@@ -115,7 +115,7 @@ class Copying:
         cut = cut_of(core.index)
         for attempt in range(2):
             # None is dropped meanwhile.
-            with folder_lock(os.path.join(core.path, "snapshots"), shared=True):
+            with FolderLock(os.path.join(core.path, "snapshots"), shared=True):
                 there = snapshots.found(core.path)
                 usable = [path for path in there if snapshots.usable(path, core.packs.store_id)]
                 if not cut or any(int(path.stem) >= cut for path in usable):

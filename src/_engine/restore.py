@@ -20,7 +20,7 @@ from . import store
 from .backup_folder import FOLDERS, BackupFolder, File, Manifest
 from .cores import close_core, open_core
 from .examine import head
-from .folder_lock import folder_lock
+from .folder_lock import FolderLock
 from .pack import Packs, sync_folder
 from .reports import Problem, Progress, RestoreReport
 from .scan import records
@@ -38,7 +38,7 @@ def restore(source: str | os.PathLike[str], path: str, progress: Progress | None
     try:
         made = tempfile.mkdtemp(prefix=f".{os.path.basename(path)}.", dir=above)
         try:
-            with folder_lock(folder.path, shared=True):
+            with FolderLock(folder.path, shared=True):
                 manifest = folder.whole()
                 # To read it is one half of the work, to verify it the other.
                 half = max(1, manifest.size)

@@ -19,7 +19,7 @@ from harness.damage import ALL, Damaged
 
 from trove._engine import compact
 from trove._engine.backup_folder import BLOCK, BackupFolder
-from trove._engine.folder_lock import folder_lock
+from trove._engine.folder_lock import FolderLock
 from trove._engine.reports import RestoreReport
 from trove.driver import LifecycleRule
 from trove.drivers.engine import EngineDriver
@@ -325,10 +325,10 @@ def test_an_extent_that_is_written_meanwhile(tmp_path: Path, store: EngineDriver
 
 def test_compaction_waits_for_it(store: EngineDriver, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packs = os.path.join(store.opened().path, "packs")
-    seen = []
+    seen: list[bool] = []
 
     def add(self: BackupFolder, block: str, data: bytes) -> None:
-        with folder_lock(packs, wait=False) as held:
+        with FolderLock(packs, wait=False) as held:
             seen.append(held)
         adding(self, block, data)
 
@@ -483,7 +483,7 @@ def test_a_full_disk_leaves_the_earlier_one(
     store.backup(folder)
     before = names(folder)
     store.put("b", "more", noise("more", 3 * BLOCK))
-    calls = []
+    calls: list[str] = []
 
     def full(self: BackupFolder, block: str, data: bytes) -> None:
         adding(self, block, data)
@@ -577,7 +577,7 @@ def test_a_backup_of_another_store_is_refused(tmp_path: Path, store: EngineDrive
 
 def test_two_at_once_in_one_folder_are_refused(store: EngineDriver, folder: Path) -> None:
     store.backup(folder)
-    with folder_lock(str(folder)), pytest.raises(InvalidArgumentError, match="somebody"):
+    with FolderLock(str(folder)), pytest.raises(InvalidArgumentError, match="somebody"):
         store.backup(folder)
 
 
