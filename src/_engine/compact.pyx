@@ -429,6 +429,7 @@ cdef bytes named(Core core, const uint8_t[::1] piece):
 
 def compact(Core core, progress=None, *, wait=True, stopped=None, gentle=False):
     """See the driver's ``compact``. ``None`` if somebody else is at it and ``wait`` is False."""
+    core.require_outside()
     try:
         with FolderLock(core.packs.folder, wait=wait) as alone:
             if not alone:

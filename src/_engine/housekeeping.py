@@ -49,17 +49,20 @@ def keep_house(core_of: weakref.ref[Core], stopped: threading.Event) -> None:
     from . import compact, lifecycle, multipart  # they need `core` themselves, which needs this module
 
     expiry = rules = time.monotonic()
+    hopeless = 0  # bytes that were left dead by a run that could remove nothing
     while not stopped.wait(LOOK_SECONDS):
         core = core_of()
         if core is None:
             return
         now = time.monotonic()
         # Nothing depends on it but space: what fails is tried again with the next look.
-        with suppress(TroveError):
+        with suppress(TroveError, OSError):
             compact.leave_if_asked(core)
             compact.let_go_of_removed(core)
-            if core.wishes.compaction and is_due(core):
-                compact.compact(core, wait=False, stopped=stopped, gentle=True)
+            if core.wishes.compaction and is_due(core, hopeless):
+                report = compact.compact(core, wait=False, stopped=stopped, gentle=True)
+                if report is not None:
+                    hopeless = 0 if report.packs else dead_bytes(core)
         if core.wishes.lifecycle and now - expiry >= EXPIRY_SECONDS:
             expiry = now
             with suppress(TroveError):
@@ -72,11 +75,18 @@ def keep_house(core_of: weakref.ref[Core], stopped: threading.Event) -> None:
         del core
 
 
-def is_due(core: Core) -> bool:
-    """Whether so much is dead that it is worth to compact the store."""
+def is_due(core: Core, hopeless: int = 0) -> bool:
+    """Whether so much more than ``hopeless`` bytes is dead that it is worth to compact the store."""
     from .compact import space_of
 
     sizes = space_of(core).values()
     live = sum(live for _, live, _ in sizes)
-    dead = sum(dead for _, _, dead in sizes)
+    dead = sum(dead for _, _, dead in sizes) - hopeless
     return dead > DEAD_BYTES + live // DEAD_SHARE and dead > core.index.used_bytes()
+
+
+def dead_bytes(core: Core) -> int:
+    """What of the packs is dead, in bytes."""
+    from .compact import space_of
+
+    return sum(dead for _, _, dead in space_of(core).values())

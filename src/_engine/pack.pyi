@@ -1,8 +1,15 @@
 from collections.abc import Collection
 from typing import Final
 
+from trove.errors import CorruptStoreError
+
 PACK_MAGIC: Final[bytes]
 PACK_LIMIT: Final[int]
+
+class MissingPackError(CorruptStoreError):
+    """A pack is not there: it was lost, or compacted away, and the index knows where its chunks are."""
+
+    number: int
 
 class Pack:
     """One append-only file, open for as long as somebody holds this object."""

@@ -59,7 +59,7 @@ _NAME = re.compile(r"[0-9]{10}\.pack")
 class MissingPackError(CorruptStoreError):
     """A pack is not there: it was lost, or compacted away, and the index knows better where its chunks are."""
 
-    number: int
+    number = 0
 
 
 cdef enum:

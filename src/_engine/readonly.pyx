@@ -31,6 +31,7 @@ from .state cimport STATE_DROPPED, STATE_OPENINGS, STATE_SEQUENCE, STATE_SIZE
 from . import recovery, snapshots
 from .core import head_of
 from .gate import Gate, in_use
+from .pack import MissingPackError
 from .state import is_state, raised_in
 from .state import known as state_known
 
@@ -44,6 +45,8 @@ cdef enum Way:
     STILL
     SHARED
     PRIVATE
+
+TRIES = 3  # to make an index of our own beside those who compact
 
 _folders = {}  # temporary folders -> the process that made them: a forked child leaves them alone
 
@@ -136,11 +139,14 @@ cdef class ReadonlyIndex(Index):
 
     def _open_typed(self):
         with Gate(self._store):
-            try:
-                self._choose()
-            except BaseException:
-                self._let_go()  # what is open was not looked at yet, or not to its end
-                raise
+            for left in reversed(range(TRIES)):
+                try:
+                    return self._choose()
+                except BaseException as error:
+                    self._let_go()  # what is open was not looked at yet, or not to its end
+                    # A pack can be compacted away between being listed and being read.
+                    if not left or not isinstance(error, MissingPackError):
+                        raise
 
     def _choose(self):
         """Open the index in the way that is right now. The gate is held."""

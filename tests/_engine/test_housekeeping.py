@@ -19,6 +19,7 @@ from harness.opened import opened
 import trove
 from trove._engine import compact, housekeeping, multipart
 from trove._engine.housekeeping import Wishes, is_due, keep_house
+from trove._engine.reports import CompactReport
 from trove.driver import LifecycleRule
 from trove.drivers.engine import EngineDriver
 from trove.errors import InvalidDSNError
@@ -82,8 +83,8 @@ def test_a_thread_of_the_store_looks_after_it(
     looked = threading.Event()
     first = housekeeping.is_due
 
-    def due(core: object) -> bool:
-        found = first(core)  # type: ignore[arg-type]
+    def due(core: Any, hopeless: int) -> bool:
+        found = first(core, hopeless)
         if found:
             looked.set()
         return found
@@ -117,11 +118,11 @@ def test_a_fork_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
         forking = Call(fork)
 
-        def space_of(_: object) -> dict[int, tuple[int, int]]:
+        def space_of(_: object) -> dict[int, tuple[int, int, int]]:
             forking.start()
             assert paused.wait(30)
             threading.Thread(target=go_on.set).start()
-            return {1: (1 << 40, 0)}
+            return {1: (1 << 40, 0, 1 << 40)}
 
         monkeypatch.setattr(compact, "space_of", space_of)
         assert is_due(core)
@@ -153,6 +154,24 @@ def held_open() -> Iterator[str]:
 
 def is_gone(path: str) -> bool:
     return path.endswith(".pack (deleted)")
+
+
+@pytest.mark.parametrize(("removed", "runs"), [(0, 1), (1, 3)])
+def test_what_could_not_be_given_back_is_not_tried_again_until_more_is_dead(
+    tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch, removed: int, runs: int
+) -> None:
+    tried: list[int] = []
+
+    def compact(core: object, **options: object) -> CompactReport:
+        tried.append(removed)
+        return CompactReport(0, 0, removed)
+
+    monkeypatch.setattr("trove._engine.compact.compact", compact)
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        overwrite(driver)
+        keep_house(weakref.ref(driver.opened()), Looks(3))
+        assert len(tried) == runs
 
 
 def test_compaction_can_be_switched_off_by_any_who_has_the_store_open(tmp_path: Path, small: None) -> None:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from harness.damage import ALL, Damaged, large, small
@@ -21,6 +22,8 @@ from harness.files import (
 )
 from harness.neighbour import Neighbour
 
+from trove._engine import recovery
+from trove._engine.pack import MissingPackError
 from trove.drivers.engine import EngineDriver
 from trove.errors import (
     CorruptStoreError,
@@ -272,6 +275,24 @@ def test_threads_read_while_a_writer_opens_the_store_and_writes(store: Path) -> 
             thread.join()
         assert wrong == []
         check_content(driver, 90)
+
+
+def test_a_pack_that_is_compacted_away_while_it_makes_its_own_index_is_read_around(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(store / "index")
+    first = recovery.replay  # type: ignore[attr-defined]
+    missing = [MissingPackError("gone"), MissingPackError("gone")]
+
+    def replay(*arguments: Any) -> Any:
+        if missing:
+            raise missing.pop()
+        return first(*arguments)
+
+    monkeypatch.setattr(recovery, "replay", replay)
+    with reader(store) as driver:
+        assert driver.get("b", "small-001").read() == small(1)
+    assert not missing
 
 
 @pytest.mark.parametrize("way", ["still", "private", "shared"])
