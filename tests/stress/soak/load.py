@@ -89,6 +89,7 @@ class Load:
             (self._versions.step, 20),
             (self._uploads.step, 2),
             (self.free, 1),
+            (self.compact, 1),
         ]
         self._kinds = [kind for kind, weight in kinds for _ in range(weight)]
 
@@ -238,6 +239,9 @@ class Load:
             else:
                 assert self._expired(held, after), f"{key} is missing from a list"
         assert found.keys() <= self._held.keys(), "a list has what was deleted"
+
+    def compact(self) -> None:
+        self.timed("compact", self.driver.compact)
 
     def free(self) -> None:
         kept.free_what_is_over(self)

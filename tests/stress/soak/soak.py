@@ -83,6 +83,7 @@ def soak(
     reader = EngineDriver()
     reader.open(dsn)
     with reader:
+        reader.compact()
         store.append(_sample(reader))
         assert reader.verify().problems == ()
     return Soak([[json.loads(line) for line in file.read_text().splitlines()] for file in files], store)
@@ -111,4 +112,5 @@ def _sample(driver: EngineDriver) -> dict[str, Any]:
         "live": stats.live_bytes,
         "packs": stats.pack_bytes,
         "index": stats.index_bytes,
+        "snapshots": stats.snapshot_bytes,
     }

@@ -21,12 +21,21 @@ def test_nothing_grows_under_a_mixed_load(tmp_path: Path, seconds: float) -> Non
         # The first third is for caches to fill, and for objects to be as many as they will be.
         warm = samples[len(samples) // 3 :]
         begin, end = warm[0], warm[-1]
-        assert end["memory"] - begin["memory"] < 24 * MIB, [sample["memory"] >> 20 for sample in samples]
+        memory = [sample["memory"] >> 20 for sample in samples]
+        # A compaction holds 16 MiB and more for a moment, and what was taken once is kept for the next.
+        assert end["memory"] - begin["memory"] < 64 * MIB, memory
+        assert end["memory"] - samples[2 * len(samples) // 3]["memory"] < 24 * MIB, memory
         assert end["descriptors"] - begin["descriptors"] < 12
     # What is live is bounded by the keys, and so is the index that says what it is.
     warm = seen.store[len(seen.store) // 2 :]
     assert warm[-1]["index"] - warm[0]["index"] < 24 * MIB, [sample["index"] >> 20 for sample in seen.store]
     assert warm[-1]["live"] - warm[0]["live"] < 64 * MIB, [sample["live"] >> 20 for sample in seen.store]
+    # Space comes back: at rest all of it, and under load but for what is copied before it is removed.
+    rest = seen.store[-1]
+    assert rest["packs"] <= 1.1 * rest["live"] + 64 * MIB
+    assert rest["packs"] + rest["index"] + rest["snapshots"] <= 1.1 * rest["live"] + 128 * MIB
+    for sample in seen.store:
+        assert sample["packs"] <= 2.2 * sample["live"] + 128 * MIB, sample
     paths = draw(seen, tmp_path / "charts")
     assert all(path.read_text().startswith("<svg ") for path in paths)
 
