@@ -2,15 +2,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from .core import Core
-from .housekeeping import Wishes
 from .store import Parameters
 
-def open_core(
-    path: str,
-    make_parameters: Callable[[], Parameters] | None,
-    readonly: bool = False,
-    wishes: Wishes | None = None,
-) -> Core:
+def open_core(path: str, make_parameters: Callable[[], Parameters] | None, readonly: bool = False) -> Core:
     """The core for the store at ``path``, made if it is not there; shared with other handles on it."""
 
 def close_core(core: Core) -> None:

@@ -102,13 +102,11 @@ os.register_at_fork(
 )
 
 
-def open_core(path, make_parameters, readonly=False, wishes=None):
+def open_core(path, make_parameters, readonly=False):
     """The core for the store at ``path``, made if it is not there; shared with other handles on it.
 
-    ``make_parameters()`` gives the parameters of a new store; ``None`` for one that was there already. ``wishes`` are
-    added to those of the other handles.
+    ``make_parameters()`` gives the parameters of a new store; ``None`` for one that was there already.
     """
-    cdef Core core
     path = os.path.realpath(path)
     with _turn_at(path):
         core = _cores.get((path, readonly))
@@ -125,10 +123,6 @@ def open_core(path, make_parameters, readonly=False, wishes=None):
                 raise typed_error(error, f"opening the store in {path}") from error
             _cores[(path, readonly)] = core
         core.handles += 1
-        if wishes is not None and not readonly:
-            core.wishes.add(wishes)
-            if core.wishes.lifecycle:
-                core.background.keep_house(core)
         return core
 
 

@@ -48,6 +48,7 @@ from .usage cimport Room
 from . import store
 from .cold import COLD, require_cold
 from .cores import close_core, open_core, require_closable
+from .housekeeping import heed
 from .index import index_error
 from .many import listed_keys
 from .pack import MissingPackError
@@ -116,10 +117,11 @@ cdef class Engine:
             there = store.read(path) if os.path.isdir(path) else None
             if there is not None:
                 check_same(settings, there)
-            core = open_core(path, make, readonly, wanted)
+            core = open_core(path, make, readonly)
             try:
                 # Somebody else may have made it meanwhile.
                 check_same(settings, core.parameters)
+                heed(core, wanted)
             except BaseException:
                 close_core(core)
                 raise
@@ -173,7 +175,13 @@ cdef class Engine:
             if self._core is None:
                 raise DriverClosedError.of("trove")
             if self._core.forks != forks_so_far():
-                self._core = open_core(self._path, None, self._readonly, self._wishes)
+                core = open_core(self._path, None, self._readonly)
+                try:
+                    heed(core, self._wishes)
+                except BaseException:
+                    close_core(core)
+                    raise
+                self._core = core
             return self._core
 
     cdef Core writable(self):

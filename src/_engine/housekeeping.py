@@ -44,6 +44,15 @@ class Wishes:
         self.upload_days = min(days, default=0)
 
 
+def heed(core: Core, wishes: Wishes) -> None:
+    """Add somebody's wishes to those of the others who have the store open in this process."""
+    if core.readonly:
+        return
+    core.wishes.add(wishes)
+    if core.wishes.lifecycle:
+        core.background.keep_house(core)
+
+
 def keep_house(core_of: weakref.ref[Core], stopped: threading.Event) -> None:
     """Do what is due until ``stopped``, or the store is gone."""
     from . import compact, lifecycle, multipart  # they need `core` themselves, which needs this module

@@ -98,7 +98,11 @@ def test_a_dsn_that_names_no_folder_is_refused(dsn: str) -> None:
         ("chunk_size", 127, "choose from"),
         ("chunk_size", 1 << 22, "choose from"),
         ("chunk_size", "9" * 4000, "in bytes"),
-        ("chunksize", 65536, "known are chunk_size, durability, hash, mode, verify"),
+        (
+            "chunksize",
+            65536,
+            "known are chunk_size, compaction, durability, hash, lifecycle, mode, upload_days, verify",
+        ),
         ("folder", "/x", "known are"),
     ],
 )

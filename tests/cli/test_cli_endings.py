@@ -137,7 +137,7 @@ def test_no_error_shows_a_password(run: Any, only_line: Any, arguments: tuple[st
         *("demo --dsn {}", "buckets {}", "{}", "get mem://#b/k x {}", "get mem://#b/k --range {}"),
     ],
 )
-def test_no_error_shows_the_password_of_a_mistyped_dsn(
+def test_a_mistyped_dsn_shows_no_password_in_any_error(
     run: Any, here: Path, monkeypatch: pytest.MonkeyPatch, verb: str, mistyped: str, store_is_set: bool
 ) -> None:
     Path("x").touch()
@@ -220,7 +220,7 @@ def test_every_verb_has_a_help(run: Any) -> None:
     names = [each.split()[0] for each in verbs if each.strip()]
     assert set(names) == {
         *("put", "get", "cat", "ls", "stat", "rm", "cp", "mb", "rb", "buckets", "versions", "quota"),
-        *("verify", "repair", "compact", "snapshot", "stats"),
+        *("verify", "repair", "compact", "snapshot", "stats", "backup", "restore"),
         *("conformance", "drivers", "demo"),
     }
     for name in names:

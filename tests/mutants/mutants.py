@@ -317,15 +317,15 @@ MUTANTS = (
     Mutant(
         "a pack is removed though something lives in it again",
         "compact.pyx",
-        "            if number < highest and not live_in(commit.index, commit.txn, number):\n",
-        "            if number < highest:\n",
+        " and number not in commit._live and not live_in(commit.index, commit.txn, number):\n",
+        ":\n",
         (COMPACT,),
     ),
     Mutant(
         "the highest pack is removed and its number given again",
         "compact.pyx",
-        "            if number < highest and not live_in(commit.index, commit.txn, number):\n",
-        "            if not live_in(commit.index, commit.txn, number):\n",
+        "            if number < highest and number not in commit._live and not",
+        "            if number not in commit._live and not",
         (COMPACT,),
     ),
     Mutant(
