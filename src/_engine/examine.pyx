@@ -36,7 +36,7 @@ from .codec cimport (
 from .index cimport Index, row
 from .info cimport EngineInfo, info_of
 from .places cimport Stored, chunk_key, stored
-from .usage cimport counted
+from .usage cimport counted, whose
 from .core import head_of
 from .index import TABLES
 from .pages import check_pages
@@ -307,13 +307,11 @@ cdef class Examination:
         for number in self._live:
             self.problems.append(Problem(f"pack {number} has chunks and no row in the index"))
 
-
     def _check_quotas(self):
         """Count anew what is used of each quota."""
         for key, body in self._rows("quotas"):
-            whose = "the store" if key == STORE else f"bucket {key.decode('utf-8', 'replace')!r}"
             if key != STORE and self.txn.get(key, None, self.index.buckets) is None:
-                self.problems.append(Problem(f"{whose} has a quota and is missing"))
+                self.problems.append(Problem(f"{whose(key)} has a quota and is missing"))
             used = int.from_bytes(body[16:24], "little"), int.from_bytes(body[24:32], "little")
             try:
                 there = counted(self.index, self.txn, key)
@@ -321,7 +319,7 @@ cdef class Examination:
                 continue  # told by _check_seals
             if used != there:
                 self.problems.append(
-                    Problem(f"{whose} is counted with {used[0]} bytes and {used[1]} objects, and {there[0]} and {there[1]} are there")
+                    Problem(f"{whose(key)} is counted with {used[0]} bytes and {used[1]} objects, and {there[0]} and {there[1]} are there")
                 )
 
 

@@ -6,7 +6,7 @@ What is there is a word for each place: its versions, the parts of its upload, o
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
@@ -20,7 +20,7 @@ MEDIUM = random.Random("medium").randbytes(40_000)
 LARGE = random.Random("large").randbytes(500_000)
 PARTS = {1: b"first", 2: MEDIUM, 4: LARGE}
 RULES = [
-    LifecycleRule("goes", prefix="log", expiration_days=4),
+    LifecycleRule("goes", prefix="log", expiration_days=2),
     LifecycleRule("moves", prefix="doc", transition_days=2, transition_storage="COLD"),
 ]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -188,10 +188,22 @@ CHANGED: dict[str, tuple[Callable[[EngineDriver], object], Changes]] = {
     "put what is over": (lambda drv: put_expiring(drv, -HOUR), {"expiring/soon": None}),
     # What is over already nobody sees, and its row is there still.
     "let expire": (lambda drv: let_pass(drv, HOUR), {}),
-    # What a rule removes goes in a commit before: here nothing is due but the move, which is one.
-    "let a rule move": (lambda drv: let_pass(drv, 3 * DAY), {"rules/doc": f"{OLD} COLD"}),
+    "apply rules": (
+        lambda drv: let_pass(drv, 3 * DAY),
+        {"rules/log": None, "rules/doc": f"{OLD} COLD"},
+    ),
     "set rules": (
         lambda drv: drv.set_lifecycle("rules", RULES[:1]),
         {"rules": "goes"},
     ),
 }
+
+# What is done in several commits can stop between two of them: what is changed by then.
+HALF_WAY: dict[str, Changes] = {"apply rules": {"rules/log": None}}
+
+
+def half_way(operation: str, old: Mapping[str, bytes | str]) -> list[dict[str, bytes | str]]:
+    """What can be there, beside the old and the new, when ``operation`` did not come to its end."""
+    if operation not in HALF_WAY:
+        return []
+    return [{key: data for key, data in {**old, **HALF_WAY[operation]}.items() if data is not None}]
