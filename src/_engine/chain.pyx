@@ -93,10 +93,9 @@ cdef tuple version_in(Index index, object txn, bytes place, bytes version_id):
     return key, bytes(body)
 
 
-cdef list older_versions(Index index, object txn, bytes place):
-    """The versions that are not current, and all delete markers, newest first: [(key, row)]."""
+def oldest_first(Index index, txn, bytes place):
+    """The versions that are not current, and all delete markers, oldest first: (key, row) each."""
     cdef bytes prefix = version_key(place, b"")
-    found = []
     with txn.cursor(index.versions) as walk:
         there = walk.set_range(prefix)
         while there:
@@ -104,10 +103,13 @@ cdef list older_versions(Index index, object txn, bytes place):
             if not key.startswith(prefix):
                 break
             if len(key) == len(prefix) + STAMP:
-                found.append((key, bytes(row_in(txn, index.versions, key, "versions"))))
+                yield key, bytes(row_in(txn, index.versions, key, "versions"))
             there = walk.next()
-    found.reverse()
-    return found
+
+
+cdef list older_versions(Index index, object txn, bytes place):
+    """The same, newest first."""
+    return [*oldest_first(index, txn, place)][::-1]
 
 
 cdef tuple newest_older(Index index, object txn, bytes place):

@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from .codec cimport Encoder, Reference
 from .index cimport Index
 from .places cimport Stored
+from .schedule cimport Schedule
 from .usage cimport Usage
 
 
@@ -14,8 +15,10 @@ cdef class Commit:
     cdef readonly uint64_t sequence
     cdef readonly uint32_t count
     cdef readonly bint limited        # whether anything has a quota, as far as that was looked at
+    cdef readonly bint ruled          # whether anything has rules, likewise
     cdef bint _replaying
     cdef Usage _usage                 # of the quotas; None where there are none
+    cdef Schedule _rules              # of what is due by rules; None where there are none
     cdef Encoder _record
     cdef Py_ssize_t _operation        # where in the record the last operation begins
     cdef dict _live
@@ -43,6 +46,9 @@ cdef class Commit:
     cdef int _log(self, int operation, bytes first, bytes second) except -1
     cdef object _side(self, int table)
     cdef int _schedule(self, bytes place, bytes row, bint comes) except -1
+    cdef int _touch(self, bytes place) except -1
+    cdef int _rule_anew(self, bytes name, bytes row) except -1
+    cdef int _reschedule(self, moved) except -1
     cdef int _drop(self, bytes key, object table) except -1
     cdef int _drop_nameless(self, bytes place) except -1
     cdef int _keep(self, bytes place, bytes row, bytes stamp, bint nameless) except -1

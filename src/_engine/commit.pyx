@@ -52,11 +52,12 @@ from .codec cimport (
     store64,
 )
 from .index import HEAD
-from .chain cimport expiry_key, id_of, stamp_before, stamp_of, stamp_of_id, version_key
+from .chain cimport HAS_RULES, expiry_key, flags_of, id_of, stamp_before, stamp_of, stamp_of_id, version_key
 from .index cimport row as row_in
 from .info cimport HAS_EXPIRY, ROW_HEAD, EngineInfo, info_of, now_us, row_expired
 from .pack cimport aligned, write_header
 from .places cimport Stored, chunk_key, chunk_row, find_chunk
+from .schedule cimport Schedule, has_rules
 from .usage cimport LIMITS, Usage, has_quotas
 
 cdef enum:
@@ -167,8 +168,9 @@ cdef list operations_of(object payload, bint flags=False):
 
 
 cdef class Commit:
-    def __init__(self, index, txn, sequence, replaying=False, limited=True):
-        """``limited`` is False where it is known that nothing has a quota: it is not looked for then."""
+    def __init__(self, index, txn, sequence, replaying=False, limited=True, ruled=True):
+        """``limited`` is False where it is known that nothing has a quota, ``ruled`` where nothing has rules: they are not
+        looked for then."""
         self.index = index
         self.txn = txn
         self.sequence = sequence
@@ -181,6 +183,8 @@ cdef class Commit:
         self._live = {}
         if limited and has_quotas(self.index, txn):
             self.limited, self._usage = True, Usage(self.index, txn)
+        if ruled and has_rules(self.index, txn):
+            self.ruled, self._rules = True, Schedule(self.index, txn)
 
     # What can change.
 
@@ -193,18 +197,43 @@ cdef class Commit:
         self._log(DELETE_BUCKET, name, None)
         if self._usage is not None:
             self._usage.drop(name)
+        if self._rules is not None:
+            self._rule_anew(name, b"")
         self._delete(name, self.index.buckets)
         return 0
 
     cdef int set_bucket(self, bytes name, bytes row) except -1:
         """Change the row of a bucket that is there."""
         self._log(SET_BUCKET, name, row)
+        if self._rules is None and flags_of(row) & HAS_RULES:
+            self.ruled, self._rules = True, Schedule(self.index, self.txn)
+        if self._rules is not None:
+            self._rule_anew(name, row)
         self.txn.put(name, sealed(name, row), True, True, False, self.index.buckets)
         return 0
+
+    cdef int _rule_anew(self, bytes name, bytes row) except -1:
+        """Note when what is due, by the rules that a bucket's row is about to have."""
+        self._reschedule(self._rules.moved())
+        before = row_in(self.txn, self.index.buckets, name, "buckets")
+        return self._reschedule(self._rules.ruled_anew(name, b"" if before is None else bytes(before), row))
+
+    cdef int _reschedule(self, moved) except -1:
+        for gone, comes in moved:
+            if gone is not None:
+                self._delete(gone, self.index.due)
+            if comes is not None:
+                self.txn.put(comes, sealed(comes, b""), True, True, False, self.index.due)
+        return 0
+
+    cdef int _touch(self, bytes place) except -1:
+        """Before anything changes at ``place``, or behind it: note when something was due there."""
+        return 0 if self._rules is None else self._rules.touch(b"\0".join(place.split(b"\0", 2)[:2]))
 
     cdef bytes put_object(self, bytes place, bytes row):
         """Make ``row`` what stands at ``place`` (the bucket's name, NUL, the key); the sealed row."""
         self._log(PUT_OBJECT, place, row)
+        self._touch(place)
         # The new content is counted before the old one is let go, so that what they share stays.
         self._retain(row, place, True)
         cdef bytes value = sealed(place, row)
@@ -227,6 +256,7 @@ cdef class Commit:
         cdef bytes version_id = id_of(row)
         cdef bytes value = sealed(place, row)
         self._log(PUT_VERSION, place, row)
+        self._touch(place)
         self._retain(row, place, True)
         if not version_id:
             self._drop_nameless(place)
@@ -274,6 +304,7 @@ cdef class Commit:
 
     cdef int delete_object(self, bytes place) except -1:
         self._log(DELETE_OBJECT, place, None)
+        self._touch(place)
         old = row_in(self.txn, self.index.objects, place, "objects")
         if old is not None:
             self._schedule(place, bytes(old), False)
@@ -294,6 +325,8 @@ cdef class Commit:
     cdef int put_row(self, int table, bytes key, bytes row) except -1:
         """Put a row that is no object's; what it holds is counted as an object's content is."""
         self._log(PUT_ROW, bytes([table]) + key, row)
+        if table == VERSIONS:
+            self._touch(key)
         self._retain(row, key, table == VERSIONS)
         old = row_in(self.txn, self._side(table), key, "versions")
         if old is not None:
@@ -303,6 +336,8 @@ cdef class Commit:
 
     cdef int delete_row(self, int table, bytes key) except -1:
         self._log(DELETE_ROW, bytes([table]) + key, None)
+        if table == VERSIONS:
+            self._touch(key)
         return self._drop(key, self._side(table))
 
     cdef int delete_rows(self, int table, bytes prefix) except -1:
@@ -316,6 +351,8 @@ cdef class Commit:
                 keys.append(bytes(walk.key()))
                 found = walk.next()
         for key in keys:
+            if table == VERSIONS:
+                self._touch(key)
             self._drop(key, rows)
         return 0
 
@@ -571,6 +608,8 @@ cdef class Commit:
                     self._delete(key, self.index.quotas)
                 else:
                     self.txn.put(key, sealed(key, quota), True, True, False, self.index.quotas)
+        if self._rules is not None:
+            self._reschedule(self._rules.moved())
         store64(p, self.sequence)
         store32(p + 8, pack)
         store32(p + 12, self.index.owner)

@@ -41,6 +41,7 @@ cdef class Core:
     cdef bint _resting                # for a fork
     cdef uint64_t _last               # the last commit that was made here, as far as nobody else came since
     cdef bint _limited                # whether anything had a quota then
+    cdef bint _ruled                  # whether anything had rules then
     cdef list _queue                  # changes that came meanwhile
     cdef object _lifetime             # the descriptor whose lock says that the store is open
     cdef readonly object background   # the threads that flush, take snapshots and keep house
@@ -52,6 +53,7 @@ cdef class Core:
     cdef object __weakref__
     cdef bytes name(self, const uint8_t *data, Py_ssize_t length)
     cdef bint may_be_limited(self) noexcept
+    cdef bint _is_behind(self) noexcept
     cdef object submit(self, Change change)
     cdef object _wait(self, Change change)
     cdef int commit(self, list changes) except -1

@@ -143,7 +143,11 @@ cdef class Core:
 
     cdef bint may_be_limited(self) noexcept:
         """Whether anything may have a quota now, by what this process knows without looking."""
-        return self._limited or self.state.get(STATE_SEQUENCE) != self._last
+        return self._limited or self._is_behind()
+
+    cdef bint _is_behind(self) noexcept:
+        """Whether others have committed since this process did."""
+        return self.state.get(STATE_SEQUENCE) != self._last
 
     # Committing.
 
@@ -340,7 +344,7 @@ cdef class Core:
             # Asked before the changes note what they wrote themselves.
             flags = SETTLED if self.state.settled() else 0
             sequence = max(self.state.get(STATE_SEQUENCE), self.state.get(STATE_BURNED)) + 1
-            commit = Commit(self.index, txn, sequence, False, self.may_be_limited())
+            commit = Commit(self.index, txn, sequence, False, self.may_be_limited(), self._ruled or self._is_behind())
             for change in changes:
                 if change.error is not None:
                     continue
@@ -407,7 +411,7 @@ cdef class Core:
             raise
         # The lock is gone with the transaction: others may have committed more by now.
         self.state.publish(sequence)
-        self._last, self._limited = sequence, commit.limited
+        self._last, self._limited, self._ruled = sequence, commit.limited, commit.ruled
         self._unsaved_changes += commit.count
         self._unsaved_bytes += record.size
         return 0

@@ -40,6 +40,7 @@ from .usage cimport counted, whose
 from .core import head_of
 from .index import TABLES
 from .pages import check_pages
+from .schedule import scheduled
 from .reports import Problem
 from .usage import STORE
 
@@ -127,6 +128,7 @@ cdef class Examination:
             for name in HOLDING:
                 self._check_holding(name)
             self._check_expiry()
+            self._check_due()
             self._check_chains()
             self._check_lists()
             self._check_chunks()
@@ -209,6 +211,22 @@ cdef class Examination:
         if there != self._expiring:
             self.problems.append(
                 Problem(f"{self._expiring} objects expire, and the index's table 'expiry' has {there} rows")
+            )
+
+    def _check_due(self):
+        """Where rules have something to do stands in the table of that, and nothing else."""
+        expected = 0
+        try:
+            for place, key in scheduled(self.index, self.txn):
+                expected += 1
+                if self.txn.get(key, None, self.index.due) is None:
+                    self.problems.append(problem_of(place, "rules apply to it, and the index's table 'due' does not say when"))
+        except CorruptStoreError:
+            return  # told by _check_seals
+        there = self.txn.stat(self.index.due)["entries"]
+        if there != expected:
+            self.problems.append(
+                Problem(f"rules have something to do in {expected} places, and the index's table 'due' has {there} rows")
             )
 
     def _check_chains(self):

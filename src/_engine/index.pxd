@@ -15,11 +15,11 @@ cdef class Index:
     cdef readonly bint written        # whether a write transaction was ever begun
     cdef bint _writing                # whether `env` was opened for that
     # The tables: a name of a bucket -> its row; bucket NUL key -> an object; the same NUL stamp -> an older version;
-    # NUL upload id -> an upload, and its parts; an instant and an object's place -> nothing, of those that expire; list id -> references of a
-    # chunk list; list id -> how many objects share it; chunk id -> where it is and its references;
+    # NUL upload id -> an upload, and its parts; an instant and an object's place -> nothing, of those that expire; the same
+    # of places where rules have something to do then; list id -> references of a chunk list; list id -> how many objects share it; chunk id -> where it is and its references;
     # number of a pack -> its live bytes; name of a bucket, or NUL for the store -> its quota; what the index is a
     # state of.
-    cdef readonly object buckets, objects, versions, uploads, expiry, lists, list_uses, chunks, packs, quotas, meta
+    cdef readonly object buckets, objects, versions, uploads, expiry, due, lists, list_uses, chunks, packs, quotas, meta
     cdef readonly object spare        # pages that nobody needs: see `Commit._use_up`; None where it can only be read
     cdef Py_ssize_t _readers
     cdef bint _growing

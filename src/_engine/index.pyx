@@ -58,7 +58,7 @@ MAX_READERS = 1024
 # before it is mapped, like the index.
 LOCK_SIZE = 68 << 10
 TABLES = (
-    "buckets", "objects", "versions", "uploads", "expiry", "lists", "list_uses", "chunks", "packs", "quotas",
+    "buckets", "objects", "versions", "uploads", "expiry", "due", "lists", "list_uses", "chunks", "packs", "quotas",
     "meta",
 )
 HEAD = b"head"  # the row of the table ``meta``: which commit the index is at, and whose it is
@@ -198,7 +198,7 @@ cdef class Index:
             raise
         self._writing = writing
         (
-            self.buckets, self.objects, self.versions, self.uploads, self.expiry, self.lists, self.list_uses,
+            self.buckets, self.objects, self.versions, self.uploads, self.expiry, self.due, self.lists, self.list_uses,
             self.chunks, self.packs, self.quotas, self.meta, self.spare
         ) = tables
 

@@ -1,9 +1,8 @@
 # cython: language_level=3, boundscheck=False
 """Lifecycle: what becomes of objects as time passes, by their own word and by the rules of their bucket.
 
-Objects with an ``expires_at`` stand in the table ``expiry`` in order of time: to free those that are due costs as
-much as they are. What rules ask for is looked for among the objects and versions of the buckets that have rules.
-Each step is decided again inside the write transaction, and some hundred of them make a commit. An object that becomes
+Objects with an ``expires_at`` stand in the table ``expiry`` in order of time, places where rules have something to do
+in the table ``due`` (see `schedule`): to do what is due costs as much as that is. Each step is decided again inside the write transaction, and some hundred of them make a commit. An object that becomes
 COLD, or was, gets other chunks: they are made ahead of the commit that is to refer to them, which it does only if the
 object is still the one that they were made of.
 """
@@ -11,15 +10,16 @@ object is still the one that they were made of.
 import json
 import threading
 from dataclasses import asdict
+from operator import attrgetter
 
 import lmdb
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t
 
 from trove.driver.options import check_bucket, check_rules, check_time
-from trove.driver.types import LifecycleReport, LifecycleRule
+from trove.driver.types import LifecycleReport
 from trove.errors import BucketNotFoundError, ChecksumMismatchError, CorruptStoreError, UnsupportedOptionError
 
-from .chain cimport HAS_CHAINS, HAS_RULES, expiry_key, flags_of, older_versions
+from .chain cimport HAS_CHAINS, HAS_RULES, expiry_key, flags_of
 from .changes cimport delete_current, drop_older, make_row, require_bucket
 from .codec cimport INLINE, load64
 from .commit cimport Commit
@@ -30,7 +30,6 @@ from .info cimport (
     ROW_ETAG,
     ROW_HEAD,
     ROW_SIZE,
-    ROW_TIME,
     EngineInfo,
     attributes_block,
     info_of,
@@ -39,20 +38,16 @@ from .info cimport (
     with_time,
     with_version_id,
 )
+from .schedule cimport time_of
+from .chain import oldest_first
 from .cold import COLD
 from .content import WINDOW
 from .index import index_error
+from .schedule import applying, class_at, expires, rules_in
 from .transition import rewritten
 
-DAY = 86_400_000_000  # microseconds
 STEPS = 500  # objects that one commit looks at
-
-
-def rules_in(body):
-    """The rules in a bucket's row."""
-    if not flags_of(body) & HAS_RULES:
-        return []
-    return [LifecycleRule(**each) for each in json.loads(bytes(body[9:]))]
+BY_EXPIRY, BY_RULES = attrgetter("expiry"), attrgetter("due")  # the tables by time
 
 
 cdef class RulesChange(Change):
@@ -85,7 +80,7 @@ def get_lifecycle(Core core, bucket):
         body = row(txn, core.index.buckets, name.encode(), "buckets")
         if body is None:
             raise BucketNotFoundError.of(bucket)
-        return rules_in(body)
+        return [*rules_in(body)]
     except lmdb.Error as error:
         raise index_error(error, f"reading the index in {core.index.folder}") from error
     finally:
@@ -163,53 +158,34 @@ cdef bint is_over(bytes body, rules, int64_t now) except -1:
     return info_of("", body, 0).expired(now) or expires(rules, time_of(body), now)
 
 
-cdef int64_t time_of(bytes body) noexcept:
-    """When an object or version was made, in microseconds since 1970."""
-    return <int64_t>load64(<const uint8_t *><char *>body + ROW_TIME)
-
-
-def applying(rules, key):
-    """The enabled rules whose prefix ``key`` has."""
-    return [rule for rule in rules if rule.enabled and key.startswith(rule.prefix)]
-
-
-def expires(rules, since, now):
-    """Whether any rule ends at ``now`` what is as it is ``since`` then."""
-    return any(rule.expiration_days is not None and now - since >= rule.expiration_days * DAY for rule in rules)
-
-
-def class_at(rules, since, now):
-    """The storage class that an object belongs in at ``now``; ``None`` when no move is due.
-
-    Of several moves that are due, the one of the greatest age is the last to have happened.
-    """
-    due = [
-        (rule.transition_days, rule.transition_storage)
-        for rule in rules
-        if rule.transition_days is not None and now - since >= rule.transition_days * DAY
-    ]
-    return max(due)[1] if due else None
-
-
 cdef int remove_outdated(Commit commit, bytes place, rules, int64_t now) except -1:
-    """Remove the old versions that are due, and the delete marker when that is all that is left; how many.
+    """Remove the old versions that are due, the oldest first, and the delete marker when that is all that is left; how many.
 
-    An old version's age counts from when it was replaced: it is kept as long again as the rules keep a current object.
+    An old version's age counts from when it was replaced: it is kept as long again as the rules keep a current object,
+    and as long as one that is older than it.
     """
-    older = older_versions(commit.index, commit.txn, place)
-    current = row(commit.txn, commit.index.objects, place, "objects")
-    successor = None if current is None else time_of(bytes(current))
-    gone = []
-    for key, body in older:
-        if successor is not None and expires(rules, successor, now):
-            gone.append((key, body))
-        successor = time_of(body)
-    newest = older[0] if older and current is None else None
-    if newest is not None and len(gone) == len(older) - 1 and expires(rules, time_of(newest[1]), now):
-        gone.append(newest)
+    gone = outdated(commit, place, rules, now)
     for key, body in gone:
         drop_older(commit, place, key, body)
     return len(gone)
+
+
+def outdated(Commit commit, bytes place, rules, now):
+    """These versions: [(key, row)]."""
+    gone, held = [], None
+    if all(rule.expiration_days is None for rule in rules):
+        return gone
+    for key, body in oldest_first(commit.index, commit.txn, place):
+        if held is not None:
+            if not expires(rules, time_of(body), now):
+                return gone
+            gone.append(held)
+        held = key, body
+    if held is not None:
+        current = row(commit.txn, commit.index.objects, place, "objects")
+        if expires(rules, time_of(held[1] if current is None else bytes(current)), now):
+            gone.append(held)
+    return gone
 
 
 def apply_lifecycle(Core core, durable, now, stopped=None):
@@ -219,7 +195,7 @@ def apply_lifecycle(Core core, durable, now, stopped=None):
     """
     moment = now_us() if now is None else microseconds(check_time("now", now))
     work = Work(durable, moment, stopped or threading.Event())
-    one, other = _all_aged(core, work, due_places), _all_aged(core, work, ruled_places)
+    one, other = _all_aged(core, work, BY_EXPIRY), _all_aged(core, work, BY_RULES)
     if work.failed is not None:
         raise work.failed  # when all is done that could be
     return LifecycleReport(*(each + more for each, more in zip(one, other)))
@@ -227,7 +203,7 @@ def apply_lifecycle(Core core, durable, now, stopped=None):
 
 def free_expired(Core core):
     """Do what is due now by the word of the objects alone."""
-    _all_aged(core, Work(False, now_us(), threading.Event()), due_places)
+    _all_aged(core, Work(False, now_us(), threading.Event()), BY_EXPIRY)
 
 
 class Work:
@@ -240,11 +216,11 @@ class Work:
         self.failed = None
 
 
-def _all_aged(Core core, work, look):
-    """Do what is due at the places that ``look`` finds; how many steps of each kind."""
+def _all_aged(Core core, work, table):
+    """Do what is due at the places that a table by time says; how many steps of each kind."""
     total, after = [0, 0, 0], b""
     while after is not None and not work.stopped.is_set():
-        places, after = look(core, work.moment, after)
+        places, after = places_at(core, table, work.moment, after)
         if places:
             _add(total, _aged(core, work, places))
     return total
@@ -285,13 +261,13 @@ cdef AgeChange age_change(Core core, work, list places, dict contents):
     return change
 
 
-def due_places(Core core, moment, after):
-    """Places of objects whose own time is over at ``moment``, behind the row ``after``: (some, where to go on)."""
+def places_at(Core core, table, moment, after):
+    """Places with rows up to ``moment`` in a table by time, behind the row ``after``: (some, where to go on)."""
     found = []
     end = expiry_key(moment + 1, b"")
     txn = core.index.begin()
     try:
-        with txn.cursor(core.index.expiry) as walk:
+        with txn.cursor(table(core.index)) as walk:
             there = walk.set_range(after + b"\0" if after else b"")
             while there:
                 key = bytes(walk.key())
@@ -306,66 +282,3 @@ def due_places(Core core, moment, after):
         raise index_error(error, f"reading the index in {core.index.folder}") from error
     finally:
         core.index.end(txn)
-
-
-def ruled_places(Core core, moment, after):
-    """The same of keys in buckets with rules that may have a step due."""
-    found = []
-    txn = core.index.begin()
-    try:
-        ruled = {}
-        with txn.cursor(core.index.buckets) as walk:
-            for name, _ in walk:
-                name = bytes(name)
-                rules = rules_in(row(txn, core.index.buckets, name, "buckets"))
-                if rules:
-                    ruled[name] = rules
-        for name in sorted(ruled):
-            place = max(after + b"\0", name + b"\0") if after else name + b"\0"
-            if after and after.partition(b"\0")[0] > name:
-                continue
-            for place in places_from(core, txn, name + b"\0", place):
-                if may_age(core, txn, place, applying(ruled[name], place[len(name) + 1 :].decode()), moment):
-                    found.append(place)
-                    if len(found) == STEPS:
-                        return found, place
-        return found, None
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)
-
-
-def places_from(Core core, txn, prefix, start):
-    """Every place under ``prefix`` from ``start`` on that has an object or an older version, in order."""
-    with txn.cursor(core.index.objects) as objects, txn.cursor(core.index.versions) as older:
-        place, version = first_at(objects, prefix, start), first_at(older, prefix, start)
-        while place is not None or version is not None:
-            one = min(each for each in (place, version) if each is not None)
-            yield one
-            if place == one:
-                place = first_at(objects, prefix, one + b"\0")
-            if version == one:
-                version = first_at(older, prefix, one + b"\1")
-
-
-def first_at(walk, prefix, start):
-    """The place of the first row from ``start`` on; ``None`` when it is not under ``prefix``."""
-    if not walk.set_range(start):
-        return None
-    key = bytes(walk.key())
-    if not key.startswith(prefix):
-        return None
-    return b"\0".join(key.split(b"\0", 2)[:2])
-
-
-cdef bint may_age(Core core, object txn, bytes place, rules, int64_t moment) except -1:
-    """Whether a rule may ask for something at ``place``."""
-    if not rules:
-        return False
-    body = row(txn, core.index.objects, place, "objects")
-    if body is not None:
-        since = time_of(bytes(body))
-        if expires(rules, since, moment) or class_at(rules, since, moment) is not None:
-            return True
-    return bool(older_versions(core.index, txn, place))

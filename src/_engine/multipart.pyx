@@ -36,7 +36,7 @@ from .usage cimport Room
 from .cold import COLD, require_cold
 from .content import LISTED
 from .index import index_error
-from .lifecycle import DAY
+from .schedule import DAY
 
 cdef enum:
     UPLOAD_ID = 16

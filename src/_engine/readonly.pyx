@@ -305,7 +305,8 @@ cdef class ReadonlyIndex(Index):
         self.buckets, self.objects, self.versions, self.uploads = (
             builder.buckets, builder.objects, builder.versions, builder.uploads
         )
-        self.expiry, self.lists, self.list_uses = builder.expiry, builder.lists, builder.list_uses
+        self.expiry, self.due = builder.expiry, builder.due
+        self.lists, self.list_uses = builder.lists, builder.list_uses
         self.chunks, self.packs, self.quotas, self.meta = builder.chunks, builder.packs, builder.quotas, builder.meta
 
     def _map_state(self):

@@ -199,14 +199,13 @@ def test_a_process_that_is_asked_to_leave_its_pack_does_so_without_writing(tmp_p
 
 @pytest.mark.parametrize("lifecycle", ["auto", "off"])
 def test_what_has_expired_and_what_rules_ask_goes_if_that_is_wanted(
-    tmp_path: Path, impatient: None, lifecycle: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, impatient: None, lifecycle: str
 ) -> None:
-    monkeypatch.setattr("trove._engine.lifecycle.DAY", 0)
     with opened(tmp_path, lifecycle=lifecycle) as driver:
         driver.create_bucket("b")
         driver.put("b", "over", b"x", expires_at=datetime.now(UTC) - timedelta(seconds=1))
         driver.put("b", "ruled", b"x")
-        driver.set_lifecycle("b", [LifecycleRule("all", "ruled", expiration_days=1)])
+        driver.set_lifecycle("b", [LifecycleRule("all", "ruled", expiration_days=0)])
         look(driver)
         assert driver.stats().objects == (0 if lifecycle == "auto" else 2)
 

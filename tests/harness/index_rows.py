@@ -7,10 +7,12 @@ change of the format without a word.
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import struct
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import xxhash
@@ -18,9 +20,12 @@ import xxhash
 import trove
 
 HOLDING = ("objects", "versions", "uploads")  # rows that hold content
-TABLES = ("buckets", *HOLDING, "expiry", "lists", "list_uses", "chunks", "packs", "quotas", "meta")
+TABLES = ("buckets", *HOLDING, "expiry", "due", "lists", "list_uses", "chunks", "packs", "quotas", "meta")
 INLINE, CHUNKS, LIST, MARKER = range(4)
 HAS_EXPIRY = 1  # a flag of an object's row
+HAS_RULES = 4  # one of a bucket's
+DAY = 86_400_000_000  # microseconds
+AT_THE_END = bytes([255]) * 8  # of time: where a bucket with rules stands among what is due
 UPLOAD_ID = 16  # bytes
 REFERENCE = struct.Struct("<16sIIQ")  # id, length and salt, pack, offset and above it the length decompressed
 OFFSET_BITS = 40
@@ -179,6 +184,56 @@ def check_expiry(rows: Rows) -> None:
     assert rows["expiry"].keys() == due, "what expires is not what the objects say"
 
 
+def check_due(rows: Rows) -> None:
+    """Every place that rules will ask for something at is where one looks for it, and nothing else is."""
+    due = set()
+    for bucket, said in rows["buckets"].items():
+        if len(said) <= 9 or not said[8] & HAS_RULES:
+            continue
+        rules = [rule for rule in json.loads(said[9:]) if rule["enabled"]]
+        due.add(AT_THE_END + bucket + b"\0")
+        for place, chain in chains_of(rows, bucket).items():
+            key = place.split(b"\0")[1].decode()
+            instant = next_step(chain, [rule for rule in rules if key.startswith(rule["prefix"])])
+            if instant is not None:
+                due.add((instant + (1 << 63)).to_bytes(8, "big") + place)
+    assert rows["due"].keys() == due, "what rules will do is not what rules and objects say"
+
+
+def chains_of(rows: Rows, bucket: bytes) -> dict[bytes, list[bytes | None]]:
+    """The rows at each place of a bucket, oldest first; the last is the current one, or None."""
+    chains: dict[bytes, list[bytes | None]] = {}
+    for key in sorted(rows["versions"]):
+        name, key_of, when = key.split(b"\0", 2)
+        if name == bucket and when:
+            chains.setdefault(name + b"\0" + key_of, []).append(rows["versions"][key])
+    current = {place for place in rows["objects"] if place.startswith(bucket + b"\0")}
+    return {place: [*chains.get(place, []), rows["objects"].get(place)] for place in current | chains.keys()}
+
+
+def next_step(chain: list[bytes | None], rules: list[dict[str, Any]]) -> int | None:
+    """When the first of ``rules`` asks for something of these rows, in microseconds since 1970."""
+    *older, current = chain
+    times = [int.from_bytes(row[10:18], "little", signed=True) for row in chain if row is not None]
+    ends = min(
+        (rule["expiration_days"] * DAY for rule in rules if rule["expiration_days"] is not None), default=None
+    )
+    steps = []
+    if ends is not None:
+        if older:
+            steps.append(times[min(1, len(times) - 1)] + ends)
+        if current is not None:
+            steps.append(times[-1] + ends)
+    if current is not None:
+        moves: dict[int, str] = {}
+        for rule in sorted(rules, key=lambda rule: rule["transition_storage"] or ""):
+            if rule["transition_days"] is not None:
+                moves[rule["transition_days"] * DAY] = rule["transition_storage"]
+        held = attribute(current, 1) or "STANDARD"
+        steps.extend(times[-1] + age for age, wanted in moves.items() if wanted != held)
+    return min(steps, default=None)
+
+
 def check_chains(rows: Rows) -> None:
     """Old versions are where their ids say; of the one without, a row says where it is."""
     nameless, pointers = {}, {}
@@ -203,9 +258,13 @@ def check_chains(rows: Rows) -> None:
 
 
 def version_id(row: bytes) -> str:
-    """The third text of a row's attributes."""
+    return attribute(row, 2)
+
+
+def attribute(row: bytes, number: int) -> str:
+    """A text of a row's attributes: content type, storage class, version id."""
     at = 34 + (8 if row[1] & HAS_EXPIRY else 0)
-    for _ in range(2):
+    for _ in range(number):
         length, at = varint(row, at)
         at += length
     length, at = varint(row, at)
@@ -249,6 +308,7 @@ def check_store(store: Path | str, scratch: Path) -> Rows:
     check_counts(rows)
     check_quotas(rows)
     check_expiry(rows)
+    check_due(rows)
     check_chains(rows)
     check_uploads(rows)
     again = rebuilt_rows(store, scratch, int.from_bytes(rows["meta"].get(b"cut", b"")[:8], "little"))

@@ -83,13 +83,12 @@ def _outdated(chain: Sequence[Version], rules: Sequence[LifecycleRule], now: dat
     """The old versions of ``chain`` that are due, and its delete marker when that is all that is left.
 
     An old version's age counts from when it was replaced: it is kept as long again as the rules keep a
-    current object.
+    current object, and as long as one that is older than it.
     """
-    gone = [
-        old
-        for old, successor in itertools.pairwise(chain)
-        if _expires(rules, successor.info.last_modified, now)
-    ]
+    due = itertools.takewhile(
+        lambda pair: _expires(rules, pair[1].info.last_modified, now), itertools.pairwise(chain)
+    )
+    gone = [old for old, _ in due]
     newest = chain[-1]
     alone = newest.data is None and len(gone) == len(chain) - 1
     if alone and _expires(rules, newest.info.last_modified, now):

@@ -255,6 +255,21 @@ class LifecycleSuite(Suite):
         self._aged(ageing, info, timedelta(days=2))
         assert not exists(ageing, alone, KEY)
 
+    def test_lifecycle_old_versions_go_in_their_order(self, ageing: LifecycleDriver, alone: str) -> None:
+        """However old each of them is: the first one was hidden at a later time than the others were made."""
+        versioning = having(ageing, VersioningDriver)
+        versioning.set_versioning(alone, True)
+        ageing.set_lifecycle(alone, [EXPIRE])
+        info = ageing.put(alone, KEY, b"1")
+        self._aged(ageing, info, timedelta(days=10))
+        for data in (b"2", b"3"):
+            ageing.put(alone, KEY, data)
+        report = self._aged(ageing, info, timedelta(days=4))
+        assert (report.expired, report.expired_versions) == (1, 0)
+        assert len(versioning.list_versions(alone, KEY)) == 5
+        self._aged(ageing, info, timedelta(days=13))
+        assert versioning.list_versions(alone, KEY) == []
+
     def test_watch_lifecycle_expiry(self, ageing: LifecycleDriver, alone: str) -> None:
         notifying = having(ageing, NotificationDriver)
         info = ageing.put(alone, KEY, b"data")
