@@ -18,6 +18,7 @@ from .info cimport now_us
 from .pack cimport Pack, Packs, PackWriter
 from .places cimport Stored, find_chunk, reference_to
 from .usage cimport all_limits, packed_limits
+from .commit import cut_in
 from .examine import HOLDING
 from .usage import STORE
 from .verify import differences
@@ -118,6 +119,11 @@ cdef class Amendment:
                     self.room().set_quota(b"" if key == STORE else key, there.get(key, packed_limits(None, None)))
         finally:
             target.end(txn)
+
+    def cut_to(self, uint64_t sequence):
+        """Say that commits up to that one may be gone from the log."""
+        if sequence > cut_in(self.index, self.txn):
+            self.room().cut_log(sequence)
 
     def _move_to(self, Index target, txn):
         """Say of chunks that stand elsewhere in ``target`` that they stand there: rows name places of other times."""

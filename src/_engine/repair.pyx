@@ -58,7 +58,7 @@ from .reports import Lost, Quarantined, RepairReport
 from .scan import records
 from .state import UNKNOWN_BOOT, is_state, this_boot
 from .same_log import is_of
-from .verify import Chunks, Meter, cut_of_snapshots, objects_with, pack_file
+from .verify import Chunks, Meter, cut_of, cut_of_snapshots, objects_with, pack_file
 from .voids import each_hole, holes_in_use, to_void
 
 BLOCK = 1 << 20  # bytes that are written again at a time
@@ -308,7 +308,7 @@ class Repair:
                 index.close()
                 size = os.path.getsize(os.path.join(better.folder, "data.mdb"))
                 index = Index(index.folder, bulk=BULK_BYTES + 4 * size, store_id=packs.store_id)
-            reached = last = self._amend(index, writer, state, reached, last + 1, better)
+            reached = last = self._amend(index, writer, state, reached, last + 1, better, base)
         if damaged:
             reached = last = self._drop_objects(index, writer, state, reached, last + 1, damaged)
         self._void(packs, writer, to_void(log, index))
@@ -419,12 +419,14 @@ class Repair:
                 )
             )
 
-    def _amend(self, Index index, writer, State state, reached, number, better):
+    def _amend(self, Index index, writer, State state, reached, number, better, base):
         """Add the commits to the log that lead from ``reached`` to what was saved; the last one's number."""
         amendment = new_amendment(index, writer, reached, number)
         try:
             if better is not None:
                 amendment.lead_to(better)
+                # The commit that said so may be among those that are lost. From ``base`` on the log has all again.
+                amendment.cut_to(min(base, cut_of(better)))
             last = amendment.finish(lambda: self._prepare(state, reached))
         except BaseException:
             amendment.abandon()

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from harness import low_thresholds
 from harness.gathered import Call, Gathered, wait_for, waiting
+from harness.log_records import CUT_LOG, Commit, read_pack
 from harness.neighbour import Neighbour
 from harness.opened import opened
 
@@ -742,6 +743,38 @@ def test_the_index_alone_is_enough_to_repair_from(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "store" / "index")
     with opened(tmp_path) as driver:
         assert content(driver) == held
+        assert whole(driver)
+
+
+def test_where_the_commit_that_cut_the_log_is_damaged_a_repair_says_again_that_it_is_cut(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        held = fill(driver)
+        age(driver)
+        driver.compact()
+    ((damaged, offset),) = (
+        (path, record.offset)
+        for path in tmp_path.glob("store/packs/*")
+        for record in read_pack(path)[1]
+        if isinstance(record, Commit) and any(operation == CUT_LOG for operation, *_ in record.operations)
+    )
+    raw = bytearray(damaged.read_bytes())
+    raw[offset + 40] ^= 1
+    damaged.write_bytes(raw)
+    EngineDriver().repair(f"trove://{tmp_path}/store")
+    with opened(tmp_path) as driver:
+        assert content(driver) == held
+        assert whole(driver)
+        # And it does so for good.
+        driver.snapshot()
+        driver.put("b", "later", b"later")
+        driver.snapshot()
+        assert whole(driver)
+    shutil.rmtree(tmp_path / "store" / "index")
+    with opened(tmp_path) as driver:
+        assert content(driver) == {**held, "later": b"later"}
         assert whole(driver)
 
 

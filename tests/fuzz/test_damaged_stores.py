@@ -16,6 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import small_compactions
+from harness.alone import alone
+from harness.hostile_rounds import made
+from harness.index_rows import cut_of, references, rows_of
 from harness.planted_faults import PLANTED
 
 TESTS = Path(__file__).parent.parent
@@ -39,6 +43,22 @@ def check(folder: Path, first: int, count: int) -> None:
     ]
     assert report["cases"] == count
     assert not said, f"{len(said)} of {count} failed; in {TESTS}:\n" + "\n".join(said)
+
+
+@alone()
+def test_the_compacted_stores_have_what_only_compaction_leaves(tmp_path: Path) -> None:
+    for whole in made(tmp_path):
+        if whole.kind not in small_compactions.MAKERS:
+            continue
+        rows = rows_of(whole.path, tmp_path / "scratch")
+        packs = {int(path.stem) for path in whole.path.glob("packs/*.pack")}
+        named = {pack for each in rows["lists"].values() for _, _, pack, _, _ in references(each)}
+        assert min(packs) > 1
+        assert named - packs, f"{whole.kind}: every list says where its chunks are"
+        assert 0 < cut_of(rows) <= whole.log.begins
+        assert len(whole.log.snapshots) == 2
+        halves = any(whole.log.moves[place] for place in whole.history.current if place in whole.log.moves)
+        assert halves or whole.kind == "compacted twice"
 
 
 def test_some_damaged_stores(memory_folder: Path) -> None:

@@ -37,7 +37,11 @@ class Damage:
         self.store_file = self._same("STORE")
         self.index = self._same("index/data.mdb")
         self.state = self._same("state", but=range(16, 32))  # where it was made to be of this boot
-        self.snapshots = all(self._same(f"snapshots/{path.name}") for path in whole.path.glob("snapshots/*"))
+        kept = {number for number in whole.log.snapshots if self._kept(number)}
+        self.snapshots = kept == whole.log.snapshots
+        self.spoiled = {n for n in whole.log.snapshots - kept if self._has(n)}
+        # What an index can be made from with the log: a snapshot, or nothing.
+        self.bases = kept if whole.log.begins else kept | {0}
 
     def _same(self, name: str, but: range = range(0)) -> bool:
         path = self._store / name
@@ -46,6 +50,17 @@ class Damage:
         before, after = ((each / name).read_bytes() for each in (self.whole.path, self._store))
         return before[: but.start] + before[but.stop :] == after[: but.start] + after[but.stop :]
 
+    def _kept(self, number: int) -> bool:
+        return all(self._same(f"snapshots/{number:020d}.{suffix}") for suffix in ("mdb", "xxh3"))
+
+    def _has(self, number: int) -> bool:
+        """Whether a snapshot is there, and not as it was."""
+        name = f"snapshots/{number:020d}"
+        sums = self._store / f"{name}.xxh3"
+        before = (self.whole.path / f"{name}.xxh3").read_bytes().strip()
+        written = sums.read_bytes().strip() if sums.exists() else b""
+        return (self._store / f"{name}.mdb").exists() and (written != before or not self._same(f"{name}.mdb"))
+
     def _intact(self, where: Range) -> bool:
         pack, start, end = where
         after = self._after.get(pack, b"")
@@ -53,8 +68,9 @@ class Damage:
 
     @cached_property
     def commits(self) -> set[int]:
-        """The numbers of the damaged ones."""
-        return {number for number, where in self.whole.log.commits.items() if not self._intact(where)}
+        """The numbers of the damaged ones: of two records of one each will do."""
+        found = self.whole.log.commits.items()
+        return {number for number, places in found if not any(map(self._intact, places))}
 
     @cached_property
     def packs_whole(self) -> bool:
@@ -80,35 +96,38 @@ class Damage:
     @cached_property
     def known(self) -> bool:
         """Whether the index and ``state`` can be trusted to have everything."""
-        return self.index and self.state and self.whole.kind != "died elsewhere"
+        return self.index and self.state and not self.whole.kind.endswith("died elsewhere")
 
     @cached_property
     def gone(self) -> set[int]:
-        """The numbers of those commits that are nowhere else either."""
+        """The numbers of those that are nowhere else either, and that the oldest snapshot does not have."""
         found = set()
+        least = min(self.bases, default=0)
         for number in self.commits:
-            pack, start, end = self.whole.log.commits[number]
+            pack, start, end = self.whole.log.commits[number][0]
             record = self._before[pack][start:end]
-            if not any(record in raw for raw in self._after.values()):
+            if number > least and not any(record in raw for raw in self._after.values()):
                 found.add(number)
         return found
 
     @cached_property
     def tail(self) -> int | None:
-        """The commit from which on all are damaged, if nothing that is left says that they were there.
+        """The first that is damaged at the end, if nothing that is left says that there were later ones.
 
-        Of a writer that died with its machine nobody knows whether it wrote all of its last one and its data.
+        Of a writer that died with its machine nobody knows whether it wrote all of the last one, and of those
+        that it had not flushed, and their data.
         """
-        last = first = len(self.whole.log.commits)
-        whole = all(
-            self.data(place) and self._heads(place)
-            for place, number in self.whole.log.last.items()
-            if number == last
-        )
-        if last not in self.commits and whole:
+        if self.state and not self.whole.kind.endswith("died elsewhere"):
             return None
-        if self.state and self.whole.kind != "died elsewhere":
+        log = self.whole.log
+        unsure = range(max(log.settled, log.begins + 1), max(log.commits) + 1)
+        torn = self.commits.intersection(unsure)
+        for place in log.data:
+            if not self.data(place) or not self._heads(place):
+                torn |= {log.last[place], *log.moves[place]}.intersection(unsure)
+        if not torn:
             return None
+        first = min(torn)
         while not self.state and first - 1 in self.commits:
             first -= 1
         return None if any(number < first for number in self.gone) else first
@@ -133,12 +152,21 @@ class Damage:
 
     def spares(self, place: Place) -> bool:
         """Whether an object must be there after a repair, as it was."""
-        if not self.data(place) or not self.is_itself:
+        if not self.data(place) or not self.is_itself or self.misplaced(place):
             return False
         if not self._heads(place) and self.may_forget(place):
             return False  # as if the power had taken it
-        reached = not self.commits or self.whole.log.last[place] < min(self.commits)
+        last = max(self.whole.log.last[place], *self.whole.log.moves.get(place, ()), 0)
+        reached = any(not any(base < number <= last for number in self.commits) for base in self.bases)
         return self.known or (reached and self.packs_whole)
+
+    def misplaced(self, place: Place) -> bool:
+        """Whether nothing that is left says where all its chunks were moved to."""
+        moves = self.whole.log.moves.get(place, set())
+        lost = {number for number in moves if number > max(self.bases, default=0)}
+        if self.known or not lost:
+            return False
+        return bool(lost & self.commits) or (self.tail is not None and max(lost) >= self.tail)
 
     def may_forget(self, place: Place) -> bool:
         """Whether nothing that is left knows of the last change of an object."""
@@ -154,5 +182,7 @@ class Damage:
         """
         last = self.whole.log.last[place]
         if self.commits & self.whole.log.needs.get(place, set()):
+            return True
+        if not self.bases and last <= self.whole.log.begins:
             return True
         return last in self.commits or (self._moved and last > min(self.commits, default=last))

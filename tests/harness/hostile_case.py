@@ -18,7 +18,7 @@ from trove.errors import (
     TroveError,
 )
 
-from . import small_store, small_versions
+from . import low_thresholds, small_store, small_versions
 from .expected_loss import Damage
 from .small_store import Place, put
 
@@ -79,7 +79,9 @@ class Case:
             driver.open(self.dsn, mode=mode)
         except CorruptStoreError as error:
             # Whatever is derived from the log, or only a hint, never keeps a store from opening.
-            assert not (self.damage.same_log and self.damage.store_file), f"refused for nothing: {error}"
+            derived = self.damage.bases or self.damage.known
+            whole = self.damage.same_log and self.damage.store_file and derived
+            assert not whole, f"refused for nothing: {error}"
             yield None
             return
         try:
@@ -103,6 +105,7 @@ class Case:
             self.verify(driver)
             if mode == "rw":
                 self.write(driver)
+                self.compact(driver)
 
     def read_all(self, driver: EngineDriver) -> None:
         places = set(self.now) | set(self.ever)
@@ -138,7 +141,8 @@ class Case:
         except DAMAGED as error:
             # Where its last change is lost it is an older one, whose data may have been hit.
             older = self.damage.may_forget(place) or self.damage.may_be_unknown(place)
-            assert older or not self.damage.data(place), f"{place} is not damaged: {error}"
+            hidden = older or self.damage.misplaced(place)
+            assert hidden or not self.damage.data(place), f"{place} is not damaged: {error}"
             return None
         assert data is None or data in self.ever[place], (
             f"{place} has bytes that nobody put there: {data[:60]!r}"
@@ -177,6 +181,9 @@ class Case:
             assert report.problems, f"verify finds nothing; commits {sorted(damage.gone)[:5]} are damaged"
         if damage.tail is None and not damage.live_data:
             assert report.problems, "verify finds nothing; an object's data is damaged"
+        for number in sorted(damage.spoiled):
+            said = f"snapshots/{number:020d}.mdb"
+            assert said in {p.file for p in report.problems}, f"verify does not find the damage of {said}"
         if damage.same_log and damage.store_file and damage.snapshots:
             named = [p for p in report.problems if p.file != "index/data.mdb"]
             assert not named, f"verify finds what is not so: {[str(each) for each in named][:3]}"
@@ -207,6 +214,18 @@ class Case:
             assert not whole, f"refused for nothing: {error}"
             return False
         return True
+
+    def compact(self, driver: EngineDriver) -> None:
+        """What could be read can be read afterwards, wherever it stands now."""
+        if self.random.random() < 0.5:
+            return
+        before = {place: self.read(driver, place) for place in self.now}
+        low_thresholds.lower()
+        if not self.tried(driver.compact):
+            return
+        for place, data in before.items():
+            found = self.read(driver, place)
+            assert data is None or found == data, f"{place} could be read before the store was compacted"
 
     # The repair.
 

@@ -19,6 +19,7 @@ from random import Random
 
 from crash.powercut import forked
 
+from . import small_compactions, small_store
 from .accidents import befall, befall_files
 from .alone import Child
 from .expected_loss import Damage, Whole
@@ -26,10 +27,11 @@ from .hostile_case import Case
 from .isolated import outcome
 from .log_map import log_map
 from .planted_faults import PLANTED, Fault, Planted, forge
-from .small_store import MAKERS, History, settle_in
+from .small_store import History, settle_in
 
 SECONDS = 30  # that a case may take; it takes a third of one
 PLANTED_SECONDS = 4
+MAKERS = {**small_store.MAKERS, **small_compactions.MAKERS}
 FORGED = "the checksum of a commit is not checked"
 
 Befall = Callable[[Path, Random, Path], list[str]]

@@ -44,10 +44,15 @@ def seed_of(key: bytes) -> int:
 
 def rows_of(store: Path | str, scratch: Path) -> Rows:
     """All rows of all tables, their seals checked and taken off. The store is closed, or nobody writes."""
+    return rows_in(Path(store, "index", "data.mdb"), scratch)
+
+
+def rows_in(file: Path, scratch: Path) -> Rows:
+    """Those of an index, or of a snapshot."""
     copy = scratch / "index-copy"
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
-    shutil.copyfile(Path(store, "index", "data.mdb"), copy / "data.mdb")
+    shutil.copyfile(file, copy / "data.mdb")
     size = (copy / "data.mdb").stat().st_size
     rows: Rows = {}
     env = lmdb.open(
@@ -81,6 +86,11 @@ def rows_of(store: Path | str, scratch: Path) -> Rows:
         env.close()
         shutil.rmtree(copy)
     return rows
+
+
+def cut_of(rows: Rows) -> int:
+    """The commit up to which the log may lack some; 0 where it has all."""
+    return int.from_bytes(rows["meta"].get(b"cut", b"")[:8], "little")
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
@@ -311,7 +321,7 @@ def check_store(store: Path | str, scratch: Path) -> Rows:
     check_due(rows)
     check_chains(rows)
     check_uploads(rows)
-    again = rebuilt_rows(store, scratch, int.from_bytes(rows["meta"].get(b"cut", b"")[:8], "little"))
+    again = rebuilt_rows(store, scratch, cut_of(rows))
     for table in TABLES:
         assert again[table].keys() == rows[table].keys(), f"rebuilt, {table} has other keys"
         assert again[table] == rows[table], f"rebuilt, {table} has other rows"

@@ -145,7 +145,7 @@ MAKERS: dict[str, Callable[[Path, History], None]] = {
 
 def settle_in(kind: str, store: Path) -> None:
     """Let the copy ``store`` be what its kind says: a copy of a store is one that comes from another boot."""
-    if kind == "died here":
+    if kind.endswith("died here"):
         with open(store / "state", "r+b") as file:
             file.seek(STATE_BOOT)
             file.write(this_boot(str(store)))

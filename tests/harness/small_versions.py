@@ -10,9 +10,10 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from trove._engine.cold import COLD, require_cold
 from trove.driver import LifecycleRule
 from trove.drivers.engine import EngineDriver
-from trove.errors import BucketNotFoundError
+from trove.errors import BucketNotFoundError, UnsupportedOptionError
 
 from .described import described
 
@@ -45,6 +46,7 @@ def first_half(driver: EngineDriver, history: History) -> None:
     driver.set_lifecycle("c", RULES)
     history.changes.append((("c", "rules", OF_BUCKET), repr(RULES).encode()))
     put_expiring(driver, history)
+    put_cold(driver, history)
 
 
 def second_half(driver: EngineDriver, history: History) -> None:
@@ -129,6 +131,25 @@ def put_expiring(driver: EngineDriver, history: History) -> None:
     driver.put("b", "mortal", data, metadata={"name": name}, expires_at=now + YEARS)
     history.changes.append((("b", "mortal"), data))
     driver.put("b", "over", data, expires_at=now - timedelta(hours=1))
+
+
+def put_cold(driver: EngineDriver, history: History) -> None:
+    """What is stored compressed, where Python can: half of it is said again, in hexadecimal digits."""
+    if not can_be_cold():
+        return
+    for key, size in (("cold", SIZES[3]), ("frost", SIZES[1])):
+        name, data = named(history, "b", key, 1, size)
+        data += data.hex().encode()
+        driver.put("b", key, data, metadata={"name": name}, storage_class=COLD)
+        history.changes.append((("b", key), data))
+
+
+def can_be_cold() -> bool:
+    try:
+        require_cold()
+    except UnsupportedOptionError:
+        return False
+    return True
 
 
 # What is there.
