@@ -1,8 +1,9 @@
-"""Clients of one store: ``python -m stress.linear.clients DSN LOG SEED CLIENTS CALLS DIES KEPT``.
+"""Clients of one store: ``python -m stress.linear.clients DSN LOG SEED CLIENTS CALLS DIES KEPT COMPACTS``.
 
 Each of the threads makes calls drawn from the seed and notes them in the file LOG, before and after. With a
 number above 0 for DIES the process kills itself when so many calls were begun, whatever the others are at.
-With ``kept`` for KEPT the store keeps versions, and there are calls on those.
+With ``kept`` for KEPT the store keeps versions, and there are calls on those. With ``compacts`` for COMPACTS
+one more thread compacts the store again and again until all is done.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import threading
 import time
 from dataclasses import replace
 from typing import Any
+
+from harness import low_thresholds
 
 import trove
 from trove.drivers.engine import EngineDriver
@@ -188,8 +191,32 @@ class Client(threading.Thread):
         return value
 
 
+class Compactor(threading.Thread):
+    """Compacts until it is told that all is over."""
+
+    def __init__(self, driver: EngineDriver) -> None:
+        super().__init__(name="compactor")
+        self.failure: BaseException | None = None
+        self._driver = driver
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        low_thresholds.lower()
+        try:
+            while not self._over.wait(0.005):  # seconds, for the others to leave something to compact
+                self._driver.compact()
+        except BaseException as error:
+            self.failure = error
+
+    def end(self) -> None:
+        self._over.set()
+        self.join()
+        if self.failure is not None:
+            raise self.failure
+
+
 def main() -> None:
-    dsn, path, seed, clients, calls, dies, kept = sys.argv[1:]
+    dsn, path, seed, clients, calls, dies, kept, compacts = sys.argv[1:]
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     begun = itertools.count(1)
     driver = EngineDriver()
@@ -198,10 +225,15 @@ def main() -> None:
         Client(driver, log, f"{seed}.{number}", int(calls), begun, int(dies), kept == "kept")
         for number in range(int(clients))
     ]
+    compactor = Compactor(driver) if compacts == "compacts" else None
+    if compactor is not None:
+        compactor.start()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    if compactor is not None:
+        compactor.end()
     driver.close()
     for thread in threads:
         if thread.failure is not None:

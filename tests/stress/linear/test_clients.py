@@ -28,11 +28,13 @@ from .order import unexplained
 
 TESTS = Path(__file__).parents[2]
 PROCESSES, CLIENTS, CALLS = 3, 3, 40
+FIRST = int(os.environ.get("LINEAR_SEED", "0"))
 WAIT = 120  # seconds that nothing here needs
 
 
-def started(dsn: str, log: Path, seed: str, dies: int, kept: bool) -> subprocess.Popen[bytes]:
+def started(dsn: str, log: Path, seed: str, dies: int, kept: bool, compacts: bool) -> subprocess.Popen[bytes]:
     said = [str(CLIENTS), str(CALLS), str(dies), "kept" if kept else "not kept"]
+    said.append("compacts" if compacts else "does not compact")
     return subprocess.Popen(
         [sys.executable, "-m", "stress.linear.clients", dsn, log, seed, *said],
         env={**os.environ, "PYTHONPATH": str(TESTS)},
@@ -50,8 +52,11 @@ def gathered(logs: list[Path]) -> list[Operation]:
     return list(calls.values())
 
 
-def history(folder: Path, seed: int, durability: str, kept: bool) -> list[Operation]:
-    """What so many clients did and saw; some of their processes died in the middle."""
+def history(folder: Path, seed: int, durability: str, kept: bool, compacting: int = 0) -> list[Operation]:
+    """What so many clients did and saw; some of their processes died in the middle.
+
+    So many of these compact the store meanwhile.
+    """
     draw = random.Random(seed)
     dsn = f"trove://{folder}/store?durability={durability}&chunk_size=4096"
     with trove.open(dsn) as driver:
@@ -61,7 +66,7 @@ def history(folder: Path, seed: int, durability: str, kept: bool) -> list[Operat
     for process in range(PROCESSES):
         dies = draw.choice([0, draw.randrange(1, CLIENTS * CALLS)])
         logs.append(folder / f"{process}.log")
-        running.append((started(dsn, logs[-1], f"{seed}.{process}", dies, kept), dies))
+        running.append((started(dsn, logs[-1], f"{seed}.{process}", dies, kept, process < compacting), dies))
     for process_, dies in running:
         _, errors = process_.communicate(timeout=WAIT)
         assert process_.returncode == (-signal.SIGKILL if dies else 0), errors.decode()
@@ -89,6 +94,22 @@ def test_what_clients_saw_of_versions_has_an_order(tmp_path: Path, durability: s
         folder.mkdir()
         operations = history(folder, seed, durability, kept=True)
         assert unexplained(operations, versions.step, versions.NONE) is None, f"seed {seed}"
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("rounds", [3, pytest.param(100, marks=pytest.mark.slow)])
+def test_what_clients_saw_of_a_store_that_was_compacted_has_an_order(
+    tmp_path: Path, rounds: int, kept: bool
+) -> None:
+    model = (versions.step, versions.NONE) if kept else (step, EMPTY)
+    removed = 0
+    for seed in range(FIRST, FIRST + rounds):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        operations = history(folder, seed, ("full", "relaxed")[seed % 2], kept, compacting=2)
+        assert unexplained(operations, *model) is None, f"seed {seed}"
+        removed += not (folder / "store" / "packs" / "0000000001.pack").exists()
+    assert removed > rounds // 2, "few of them had anything to compact"
 
 
 # The check is worth something: drivers with a fault are found out.
