@@ -336,11 +336,66 @@ MUTANTS = (
         (COMPACT,),
     ),
     Mutant(
-        "packs are removed before it is on disk that the log is cut",
+        "packs are removed before all is on disk",
         "compact.pyx",
-        "core, cut, copies, True\n",
-        "core, cut, copies, False\n",
-        (POWER_CUTS,),
+        "        self.core.flush()\n        highest",
+        "        highest",
+        (COMPACT,),
+    ),
+    Mutant(
+        "a repair forgets that the log is cut",
+        "repair.pyx",
+        "                amendment.cut_to(min(base, cut_of(better)))\n",
+        "                pass\n",
+        (COMPACT,),
+    ),
+    Mutant(
+        "newest commits are not kept for watchers",
+        "compact.pyx",
+        "        while commits and commits[-1][3] <= room:\n",
+        "        while commits and not room:\n",
+        (COMPACT,),
+    ),
+    Mutant(
+        "what goes counts as an object still",
+        "usage.pyx",
+        "            quota[_OBJECTS] += sign * holds\n",
+        "            quota[_OBJECTS] += max(0, sign) * holds\n",
+        ("tests/_engine/test_quota.py",),
+    ),
+    Mutant(
+        "a backup says that it is further than its packs",
+        "backup.py",
+        "        sequence = head(self._core.index)\n"
+        "        for number in self._core.packs.numbers():\n"
+        "            path = self._core.packs.path(number)\n"
+        '            files.append(self._file(f"packs/{os.path.basename(path)}", path))\n',
+        "        for number in self._core.packs.numbers():\n"
+        "            path = self._core.packs.path(number)\n"
+        '            files.append(self._file(f"packs/{os.path.basename(path)}", path))\n'
+        "        sequence = head(self._core.index)\n",
+        ("tests/_engine/test_backup.py",),
+    ),
+    Mutant(
+        "the index is exchanged though others have it open",
+        "shrink.pyx",
+        "                if alone:\n",
+        "                if True:\n",
+        (COMPACT,),
+    ),
+    Mutant(
+        "who has read with mode=r is not told that the index was exchanged",
+        "shrink.pyx",
+        "        core.state.count_opening()\n",
+        "",
+        (COMPACT,),
+    ),
+    Mutant(
+        "an object that changes its class is read where it was",
+        "transition.pyx",
+        "            tried = core.packs.look_elsewhere(missing, tried)\n",
+        "            raise\n",
+        ("tests/_engine/test_cold.py",),
     ),
     Mutant(
         "a damaged chunk is moved",
