@@ -47,6 +47,7 @@ cdef class Commit:
     cdef object _side(self, int table)
     cdef int _schedule(self, bytes place, bytes row, bint comes) except -1
     cdef int _touch(self, bytes place) except -1
+    cdef int _put_bucket(self, bytes name, bytes row) except -1
     cdef int _rule_anew(self, bytes name, bytes row) except -1
     cdef int _reschedule(self, moved) except -1
     cdef int _drop(self, bytes key, object table) except -1

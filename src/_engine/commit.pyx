@@ -190,8 +190,7 @@ cdef class Commit:
 
     cdef int create_bucket(self, bytes name, bytes row) except -1:
         self._log(CREATE_BUCKET, name, row)
-        self.txn.put(name, sealed(name, row), True, True, False, self.index.buckets)
-        return 0
+        return self._put_bucket(name, row)
 
     cdef int delete_bucket(self, bytes name) except -1:
         self._log(DELETE_BUCKET, name, None)
@@ -205,6 +204,9 @@ cdef class Commit:
     cdef int set_bucket(self, bytes name, bytes row) except -1:
         """Change the row of a bucket that is there."""
         self._log(SET_BUCKET, name, row)
+        return self._put_bucket(name, row)
+
+    cdef int _put_bucket(self, bytes name, bytes row) except -1:
         if self._rules is None and flags_of(row) & HAS_RULES:
             self.ruled, self._rules = True, Schedule(self.index, self.txn)
         if self._rules is not None:

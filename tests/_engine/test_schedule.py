@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from harness.changed_rows import changed_rows
-from harness.index_rows import check_store, rows_of
+from harness.index_rows import check_due, check_store, rows_of
 from harness.opened import opened
 
 from trove.driver import LifecycleReport, LifecycleRule, VersionInfo
@@ -210,3 +210,20 @@ def test_verify_says_where_it_is_not_known_when_something_is_due(tmp_path: Path)
         driver.repair()
         assert driver.verify().ok
     assert gone in rows_of(tmp_path / "store", tmp_path / "scratch")["due"]
+
+
+def test_a_repair_knows_again_when_rules_have_something_to_do(tmp_path: Path) -> None:
+    """Where the bucket's first commit is damaged, and its row comes from the index."""
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        driver.set_lifecycle("b", RULES)
+        driver.put("b", "log", b"x")
+    (pack,) = (tmp_path / "store" / "packs").iterdir()
+    with pack.open("r+b") as file:
+        file.seek(64 + 40)  # into the first commit
+        file.write(b"\xff" * 8)
+    with opened(tmp_path) as driver:
+        driver.repair()
+        assert driver.verify().problems == ()
+        assert driver.get_lifecycle("b") == RULES
+    check_due(rows_of(tmp_path / "store", tmp_path / "scratch"))
