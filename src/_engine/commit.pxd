@@ -28,7 +28,8 @@ cdef class Commit:
     cdef bytes put_object(self, bytes place, bytes row)
     cdef int delete_object(self, bytes place) except -1
     cdef int set_bucket(self, bytes name, bytes row) except -1
-    cdef bytes put_version(self, bytes place, bytes row)
+    cdef bytes put_version(self, bytes place, bytes row, bytes old)
+    cdef bytes current(self, bytes place)
     cdef int put_row(self, int table, bytes key, bytes row) except -1
     cdef int delete_row(self, int table, bytes key) except -1
     cdef int delete_rows(self, int table, bytes prefix) except -1

@@ -384,7 +384,7 @@ cdef object _place(Core core, Content content, list chunks, list raws):
             memcpy(packed, PyBytes_AS_STRING(<bytes>digest), CHUNK_ID)
             body = row(txn, core.index.chunks, chunk_key(reference_at(packed)), "chunks")
             if body is not None:
-                found[digest] = bytes(body)
+                found[digest] = body
     finally:
         core.index.end(txn)
     # By id, and by content where one id has several: (piece, its pinned place or else its number among the new).

@@ -58,7 +58,7 @@ cdef class UploadChange(Change):
         found = None if self.at is None else row(commit.txn, commit.index.uploads, self.at, "uploads")
         if found is None:
             raise UploadNotFoundError.of(self.bucket, self.key, self.upload_id)
-        return info_of(self.key, bytes(found), 0)
+        return info_of(self.key, found, 0)
 
 
 cdef class InitiateChange(UploadChange):
@@ -131,7 +131,7 @@ cdef class CompleteChange(UploadChange):
         cdef EngineInfo info
         found = row(commit.txn, commit.index.uploads, self.at + wanted.part_number.to_bytes(PART, "big"), "uploads")
         if found is not None:
-            info = info_of(self.key, bytes(found), 0)
+            info = info_of(self.key, found, 0)
             if info.etag == wanted.etag:
                 return info
             what = f"has the etag {info.etag!r}, not {shown(wanted.etag)}"
