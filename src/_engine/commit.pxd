@@ -63,6 +63,11 @@ cdef class Commit:
     cdef Py_ssize_t _pages(self, object table) except -1
     cdef int _use_up(self) except -1
     cdef int _each(self, bytes references, bint retain) except -1
+    cdef dict _moving                 # references that come or go, and how often: see `begin_move`
+    cdef int begin_move(self) except -1
+    cdef int end_move(self, bint done) except -1
+    cdef int _move(self, bytes packed, int more) except -1
+    cdef int _count_moved(self) except -1
 
 
 cdef list operations_of(object payload, bint flags=*)

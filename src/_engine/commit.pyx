@@ -66,6 +66,7 @@ cdef enum:
     LONGEST_KEY = 1024
     LONGEST_BEHIND = 64    # what stands behind a place in the key of a row that is no object
     LEAST_ROW = ROW_HEAD + 5
+    MOVING = 1 << 18       # references that are noted at once while they move
 
 cdef uint64_t LATEST = 253402300799999999  # the last microsecond of the year 9999
 
@@ -499,10 +500,48 @@ cdef class Commit:
         cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(references)
         cdef Py_ssize_t i
         for i in range(PyBytes_GET_SIZE(references) // REFERENCE):
-            if retain:
+            if self._moving is not None:
+                self._move(PyBytes_FromStringAndSize(<const char *>p + i * REFERENCE, REFERENCE), 1 if retain else -1)
+            elif retain:
                 self._add_reference(reference_at(p + i * REFERENCE))
             else:
                 self._drop_reference(reference_at(p + i * REFERENCE))
+        return 0
+
+    cdef int begin_move(self) except -1:
+        """Until ``end_move`` only note which references come and go: what goes from one row to another costs nothing so."""
+        self._moving = {}
+        return 0
+
+    cdef int end_move(self, bint done) except -1:
+        """Count what came and did not go, or the other way round; nothing of it if it was not ``done``."""
+        if done:
+            self._count_moved()
+        self._moving = None
+        return 0
+
+    cdef int _move(self, bytes packed, int more) except -1:
+        more += <int>self._moving.pop(packed, 0)
+        if more:
+            self._moving[packed] = more
+        if len(self._moving) >= MOVING:
+            self._count_moved()
+        return 0
+
+    cdef int _count_moved(self) except -1:
+        cdef const uint8_t *p
+        cdef int more
+        moving, self._moving = self._moving, {}
+        # What comes is counted before what goes, so that what they share stays.
+        for comes in (True, False):
+            for packed, more in moving.items():
+                p = <const uint8_t *>PyBytes_AS_STRING(<bytes>packed)
+                while comes and more > 0:
+                    self._add_reference(reference_at(p))
+                    more -= 1
+                while not comes and more < 0:
+                    self._drop_reference(reference_at(p))
+                    more += 1
         return 0
 
     cdef int _add_reference(self, Reference reference) except -1:
