@@ -35,6 +35,8 @@ class Amount:
     gets: int = 5000
     library: int = 10_000
     """Objects in a store of ordinary size."""
+    parts: int = 10_000
+    """Parts of an upload of which there are many."""
     many: int = 1_000_000
     """Objects in a large store."""
     large: int = 10 * MIB
@@ -49,6 +51,7 @@ QUICK = Amount(
     durable_puts=5,
     gets=20,
     library=100,
+    parts=20,
     many=300,
     large=256 * KIB,
     huge=MIB,

@@ -57,14 +57,29 @@ def compare(first: Callable[[], float], second: Callable[[], float], rounds: int
     )
 
 
-def timed(function: Callable[..., object], arguments: Iterable[tuple[Any, ...]]) -> float:
-    """Seconds that calling ``function`` with each of ``arguments`` takes."""
+def timed(
+    function: Callable[..., object], arguments: Iterable[tuple[Any, ...]], used: list[float] | None = None
+) -> float:
+    """Seconds that calling ``function`` with each of ``arguments`` takes.
+
+    The processor's seconds, of all threads, are added to ``used``: others on the machine hardly change them.
+    """
     listed = list(arguments)
     with collector_off():
+        processor = time.process_time()
         begin = time.perf_counter()
         for given in listed:
             function(*given)
-        return time.perf_counter() - begin
+        seconds = time.perf_counter() - begin
+        if used is not None:
+            used.append(time.process_time() - processor)
+        return seconds
+
+
+def used_ratio(first: list[float], second: list[float]) -> str:
+    """How the processor's times of two sides compare that ``timed`` noted in the rounds of ``compare``."""
+    ratios = sorted(a / b for a, b in zip(first[1:], second[1:], strict=True))
+    return f"processor {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
 
 
 @contextmanager

@@ -9,13 +9,17 @@ A version's id is its stamp in hexadecimal digits. A version that was made while
 there is one of it at most: where it is not current, a row under the place and a NUL alone has its stamp.
 """
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from trove.errors import CorruptStoreError
 
 from .codec cimport MARKER, STAMP
 from .index cimport Index, row as row_in
-from .info cimport EngineInfo, attributes_of, info_of
+from .info cimport HAS_EXPIRY, ROW_HEAD, attributes_of, info_of
+
+cdef const char *_DIGITS = "0123456789abcdef"
 
 
 cdef int flags_of(object row):
@@ -30,8 +34,26 @@ cdef bytes expiry_key(int64_t instant, bytes place):
 
 cdef bytes stamp(uint64_t sequence, uint32_t counter):
     """Of a version that the commit ``sequence`` makes by its change number ``counter``."""
-    # Even, so that there is one before it.
-    return sequence.to_bytes(8, "big") + (2 * counter + 2).to_bytes(4, "big")
+    cdef bytes made = PyBytes_FromStringAndSize(NULL, STAMP)
+    cdef uint8_t *p = <uint8_t *>PyBytes_AS_STRING(made)
+    cdef uint32_t low = 2 * counter + 2  # even, so that there is one before it
+    cdef int i
+    for i in range(8):
+        p[i] = <uint8_t>(sequence >> (56 - 8 * i))
+    for i in range(4):
+        p[8 + i] = <uint8_t>(low >> (24 - 8 * i))
+    return made
+
+
+cdef bytes id_of_stamp(bytes stamp):
+    """The id of the version with that stamp."""
+    cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(stamp)
+    cdef bytes made = PyBytes_FromStringAndSize(NULL, 2 * STAMP)
+    cdef char *digits = PyBytes_AS_STRING(made)
+    cdef int i
+    for i in range(STAMP):
+        digits[2 * i], digits[2 * i + 1] = _DIGITS[p[i] >> 4], _DIGITS[p[i] & 15]
+    return made
 
 
 cdef bytes stamp_before(bytes stamp):
@@ -39,10 +61,19 @@ cdef bytes stamp_before(bytes stamp):
     return (int.from_bytes(stamp, "big") - 1).to_bytes(STAMP, "big")
 
 
-cdef bytes id_of(object row):
+cdef bytes id_of(bytes row):
     """The version id in an object's row."""
-    cdef EngineInfo info = info_of("", bytes(row), 0)
-    decoder = attributes_of(info)
+    cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(row)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(row)
+    cdef Py_ssize_t at = ROW_HEAD + (8 if size > 1 and p[1] & HAS_EXPIRY else 0)
+    cdef int before = 2
+    # Of short texts, as nearly all are, without anything in between.
+    while before and at < size and p[at] < 0x80:
+        at += 1 + p[at]
+        before -= 1
+    if not before and at < size and p[at] < 0x80 and p[at] < size - at:
+        return PyBytes_FromStringAndSize(<const char *>p + at + 1, p[at])
+    decoder = attributes_of(info_of("", row, 0))
     decoder.skip_text()
     decoder.skip_text()
     return decoder.text()
@@ -55,10 +86,35 @@ cdef bytes stamp_of(bytes row):
 
 cdef bytes stamp_of_id(bytes version_id):
     """The same by the version's id alone."""
-    try:
-        return check_stamp(bytes.fromhex(version_id.decode()))
-    except ValueError as error:
-        raise CorruptStoreError("the row of a version has an id that can't be; run `trove repair`") from error
+    found = stamp_said(version_id)
+    if found is None:
+        raise CorruptStoreError("the row of a version has an id that can't be; run `trove repair`")
+    return found
+
+
+cdef bytes stamp_said(bytes version_id):
+    """The stamp whose id that is, ``None`` where it is no stamp's."""
+    cdef const uint8_t *digits = <const uint8_t *>PyBytes_AS_STRING(version_id)
+    cdef bytes made
+    cdef uint8_t *p
+    cdef int i, high, low
+    if PyBytes_GET_SIZE(version_id) != 2 * STAMP:
+        return None
+    made = PyBytes_FromStringAndSize(NULL, STAMP)
+    p = <uint8_t *>PyBytes_AS_STRING(made)
+    for i in range(STAMP):
+        high, low = value_of(digits[2 * i]), value_of(digits[2 * i + 1])
+        if high < 0 or low < 0:
+            return None
+        p[i] = <uint8_t>(high << 4 | low)
+    return made
+
+
+cdef inline int value_of(uint8_t digit) noexcept:
+    """Of a hexadecimal digit as ids have them, -1 of what is none."""
+    if c"0" <= digit <= c"9":
+        return digit - c"0"
+    return digit - c"a" + 10 if c"a" <= digit <= c"f" else -1
 
 
 cdef bytes check_stamp(bytes found):
@@ -69,28 +125,31 @@ cdef bytes check_stamp(bytes found):
 
 cdef bytes version_key(bytes place, bytes stamp):
     """Where the version of that stamp stands in the table ``versions``; ``b""`` for what says where the one without id is."""
-    return place + b"\0" + stamp
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(place)
+    cdef bytes key = PyBytes_FromStringAndSize(NULL, length + 1 + PyBytes_GET_SIZE(stamp))
+    cdef char *p = PyBytes_AS_STRING(key)
+    memcpy(p, PyBytes_AS_STRING(place), length)
+    p[length] = 0
+    memcpy(p + length + 1, PyBytes_AS_STRING(stamp), PyBytes_GET_SIZE(stamp))
+    return key
 
 
 cdef tuple version_in(Index index, object txn, bytes place, bytes version_id):
     """A version that is not current: (its key in the table, its row), ``(None, None)`` where there is none."""
     if version_id:
-        try:
-            when = bytes.fromhex(version_id.decode())
-        except ValueError:
-            when = b""
-        if len(when) != STAMP or when.hex().encode() != version_id:
+        when = stamp_said(version_id)
+        if when is None:
             return None, None
     else:
         pointer = row_in(txn, index.versions, version_key(place, b""), "versions")
         if pointer is None:
             return None, None
-        when = stamp_of(bytes(pointer))
+        when = stamp_of(pointer)
     key = version_key(place, when)
     body = row_in(txn, index.versions, key, "versions")
     if body is None or id_of(body) != version_id:
         return None, None
-    return key, bytes(body)
+    return key, body
 
 
 def oldest_first(Index index, txn, bytes place):
@@ -103,7 +162,7 @@ def oldest_first(Index index, txn, bytes place):
             if not key.startswith(prefix):
                 break
             if len(key) == len(prefix) + STAMP:
-                yield key, bytes(row_in(txn, index.versions, key, "versions"))
+                yield key, row_in(txn, index.versions, key, "versions")
             there = walk.next()
 
 
@@ -120,4 +179,4 @@ cdef tuple newest_older(Index index, object txn, bytes place):
         key = bytes(walk.key()) if there else b""
     if not key.startswith(prefix) or len(key) == len(prefix):
         return None, None
-    return key, bytes(row_in(txn, index.versions, key, "versions"))
+    return key, row_in(txn, index.versions, key, "versions")

@@ -73,7 +73,7 @@ cdef class BatchChange(Change):
     cdef list changes
 
 
-cdef int delete_current(Commit commit, int flags, bytes place, int64_t now) except -1
+cdef int delete_current(Commit commit, int flags, bytes place, bytes body, int64_t now) except -1
 cdef bint promote(Commit commit, bytes place) except -1
 cdef int drop_older(Commit commit, bytes place, bytes key, bytes body) except -1
 cdef int require_bucket(Commit commit, bytes name, str bucket) except -1

@@ -18,12 +18,13 @@ from .chain cimport (
     VERSIONED,
     flags_of,
     id_of,
+    id_of_stamp,
     newest_older,
     stamp,
     version_in,
     version_key,
 )
-from .codec cimport MARKER, SEAL, UPLOADS, VERSIONS, load64, store64
+from .codec cimport MARKER, SEAL, UPLOADS, VERSIONS, load64, store64, unsealed
 from .commit cimport Commit
 from .content cimport Content
 from .core cimport Change, Core
@@ -38,6 +39,7 @@ from .info cimport (
     attributes_block,
     info_of,
     now_us,
+    row_expired,
     with_time,
     with_version_id,
 )
@@ -52,15 +54,15 @@ cdef int require_bucket(Commit commit, bytes name, str bucket) except -1:
         raise BucketNotFoundError.of(bucket)
     if len(found) == SEAL + 8:
         return 0  # of most buckets, whose rows say nothing else
-    return flags_of(row(commit.txn, commit.index.buckets, name, "buckets"))
+    return flags_of(unsealed(name, found, "buckets"))
 
 
 cdef EngineInfo current(Commit commit, bytes place, str key):
     """The object that stands at ``place`` for a reader, ``None`` where there is none."""
-    body = row(commit.txn, commit.index.objects, place, "objects")
+    body = commit.current(place)
     if body is None:
         return None
-    info = info_of(key, bytes(body), 0)
+    info = info_of(key, body, 0)
     return None if info.expired(now_us()) else info
 
 
@@ -86,7 +88,7 @@ cdef bytes make_marker(Commit commit, int flags, int64_t now):
     cdef bytes when = stamp(commit.sequence, commit.count)
     cdef bytes attributes = _NO_ATTRIBUTES
     if flags & VERSIONED:
-        attributes = with_version_id(attributes, when.hex().encode())
+        attributes = with_version_id(attributes, id_of_stamp(when))
     return with_time(make_row(MARKER, 0, bytes(ROW_HEAD - ROW_ETAG), 0, attributes, when), now)
 
 
@@ -98,42 +100,37 @@ cdef EngineInfo write(
     if not flags & HAS_CHAINS:
         made = make_row(kind, size, etag, expiry, attributes, content)
         return info_of(key, commit.put_object(place, made), SEAL)
-    expire(commit, flags, place)
+    old = expire(commit, flags, place)
     if flags & VERSIONED:
-        attributes = with_version_id(attributes, stamp(commit.sequence, commit.count).hex().encode())
+        attributes = with_version_id(attributes, id_of_stamp(stamp(commit.sequence, commit.count)))
     made = make_row(kind, size, etag, expiry, attributes, content)
-    return info_of(key, commit.put_version(place, made), SEAL)
+    return info_of(key, commit.put_version(place, made, old), SEAL)
 
 
-cdef int expire(Commit commit, int flags, bytes place) except -1:
-    """Delete the current version of a bucket with chains if its time is over."""
-    found = commit.txn.get(place, None, commit.index.objects)
-    if found is None or not found[SEAL + 1] & HAS_EXPIRY:
-        return 0
-    body = row(commit.txn, commit.index.objects, place, "objects")
-    if info_of("", bytes(body), 0).expired(now_us()):
-        delete_current(commit, flags, place, now_us())
-    return 0
+cdef bytes expire(Commit commit, int flags, bytes place):
+    """Delete the current version of a bucket with chains if its time is over; what is current then."""
+    cdef bytes body = commit.current(place)
+    if body is not None and row_expired(<const uint8_t *>PyBytes_AS_STRING(body), now_us()):
+        delete_current(commit, flags, place, body, now_us())
+        return None
+    return body
 
 
-cdef int delete_current(Commit commit, int flags, bytes place, int64_t now) except -1:
-    """Delete what is at ``place``, if anything is: by a delete marker where there are versions to hide."""
-    body = row(commit.txn, commit.index.objects, place, "objects")
-    if body is None:
-        return 0
+cdef int delete_current(Commit commit, int flags, bytes place, bytes body, int64_t now) except -1:
+    """Delete ``body``, which is current at ``place``: by a delete marker where there are versions to hide."""
     if not flags & HAS_CHAINS:
         return commit.delete_object(place)
     nameless_alone = not id_of(body) and newest_older(commit.index, commit.txn, place)[0] is None
     if not flags & VERSIONED and nameless_alone:
         commit.delete_object(place)
     else:
-        commit.put_version(place, make_marker(commit, flags, now))
+        commit.put_version(place, make_marker(commit, flags, now), body)
     return 0
 
 
 cdef int delete_version(Commit commit, bytes place, bytes version_id) except -1:
     """Delete one version for good; the newest of what is left is current then, unless it is a marker. 0 if there is none."""
-    body = row(commit.txn, commit.index.objects, place, "objects")
+    body = commit.current(place)
     if body is not None and id_of(body) == version_id:
         if not promote(commit, place):
             commit.delete_object(place)
@@ -190,9 +187,10 @@ cdef class DeleteChange(Change):
     cdef int stage(self, Commit commit) except -1:
         cdef int flags = require_bucket(commit, self.bucket_name, self.bucket)
         if flags & HAS_CHAINS:
-            expire(commit, flags, self.place)
+            body = expire(commit, flags, self.place)
             if self.version_id is None:
-                delete_current(commit, flags, self.place, now_us())
+                if body is not None:
+                    delete_current(commit, flags, self.place, body, now_us())
             elif not delete_version(commit, self.place, (<str>self.version_id).encode()):
                 raise VersionNotFoundError.of(self.bucket, self.key, self.version_id)
             return 0
@@ -233,14 +231,12 @@ cdef class RestoreChange(Change):
         cdef EngineInfo source
         cdef int flags = require_bucket(commit, self.bucket_name, self.bucket)
         cdef bytes wanted = self.version_id.encode()
-        if flags & HAS_CHAINS:
-            expire(commit, flags, self.place)
-        body = row(commit.txn, commit.index.objects, self.place, "objects")
+        body = expire(commit, flags, self.place) if flags & HAS_CHAINS else commit.current(self.place)
         if body is None or id_of(body) != wanted:
             body = version_in(commit.index, commit.txn, self.place, wanted)[1]
         if body is None:
             raise VersionNotFoundError.of(self.bucket, self.key, self.version_id)
-        source = info_of(self.key, bytes(body), 0)
+        source = info_of(self.key, body, 0)
         if source.head()[0] == MARKER:
             raise ObjectNotFoundError.of(self.bucket, self.key)
         if not flags & HAS_CHAINS and source.expired(now_us()):
@@ -256,7 +252,9 @@ cdef class ExpireChange(Change):
 
     cdef int stage(self, Commit commit) except -1:
         cdef int flags = require_bucket(commit, self.bucket_name, self.bucket)
-        return expire(commit, flags, self.place) if flags & HAS_CHAINS else 0
+        if flags & HAS_CHAINS:
+            expire(commit, flags, self.place)
+        return 0
 
 
 cdef class VersioningChange(Change):
@@ -264,7 +262,7 @@ cdef class VersioningChange(Change):
         cdef int flags = require_bucket(commit, self.bucket_name, self.bucket)
         cdef int wanted = flags | HAS_CHAINS | VERSIONED if self.enabled else flags & ~VERSIONED
         if wanted != flags:
-            made = bytes(row(commit.txn, commit.index.buckets, self.bucket_name, "buckets"))
+            made = row(commit.txn, commit.index.buckets, self.bucket_name, "buckets")
             commit.set_bucket(self.bucket_name, made[:8] + bytes([wanted]) + made[9:])
         return 0
 
@@ -290,7 +288,7 @@ cdef class DeleteBucketChange(Change):
         while found and bytes(cursor.key()[: len(prefix)]) == prefix:
             place = bytes(cursor.key())
             # Where there is a version to hide, one whose time is over leaves a delete marker.
-            body = row(commit.txn, commit.index.objects, place, "objects")
+            body = commit.current(place)
             if flags & VERSIONED or id_of(body) or current(commit, place, "") is not None:
                 raise BucketNotEmptyError.of(self.bucket)
             expired.append(place)

@@ -163,4 +163,4 @@ cdef bytes sealed(bytes key, bytes body)
 cdef uint64_t hash64(const uint8_t *start, Py_ssize_t length, uint64_t seed) except? 0
 cdef bytes hash128(const uint8_t *start, Py_ssize_t length)
 cdef int check_seal(bytes key, const uint8_t *value, Py_ssize_t length, str table) except -1
-cdef object unsealed(bytes key, object value, str table)
+cdef bytes unsealed(bytes key, object value, str table)

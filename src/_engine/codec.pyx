@@ -6,7 +6,7 @@ and what does not fit is CorruptStoreError.
 """
 
 cimport cython
-from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
@@ -190,14 +190,18 @@ cdef int check_seal(bytes key, const uint8_t *value, Py_ssize_t length, str tabl
 _LEAST = {"objects": 39, "versions": 39, "uploads": 39, "list_uses": 8, "chunks": 24, "packs": 8, "quotas": 32, "meta": 24}
 
 
-cdef object unsealed(bytes key, object value, str table):
-    """The body of an index row as a memoryview. Raises CorruptStoreError unless its checksum and its length fit."""
-    cdef const uint8_t[::1] view = value
+cdef bytes unsealed(bytes key, object value, str table):
+    """The body of an index row. Raises CorruptStoreError unless its checksum and its length fit."""
     cdef Py_ssize_t least = _LEAST.get(table, 0)
-    check_seal(key, &view[0] if view.shape[0] else NULL, view.shape[0], table)
-    if view.shape[0] - SEAL < least:
-        raise CorruptStoreError(
-            f"a row of the index's table {table!r} is cut short; the log is the truth: run `trove repair` to rebuild "
-            "the index"
-        )
-    return memoryview(value)[SEAL:]
+    cdef Py_buffer held  # for a copy: a view on it would cost more than most rows do
+    PyObject_GetBuffer(value, &held, PyBUF_SIMPLE)
+    try:
+        check_seal(key, <const uint8_t *>held.buf, held.len, table)
+        if held.len - SEAL < least:
+            raise CorruptStoreError(
+                f"a row of the index's table {table!r} is cut short; the log is the truth: run `trove repair` to "
+                "rebuild the index"
+            )
+        return PyBytes_FromStringAndSize(<const char *>held.buf + SEAL, held.len - SEAL)
+    finally:
+        PyBuffer_Release(&held)

@@ -28,7 +28,8 @@ cdef class Commit:
     cdef bytes put_object(self, bytes place, bytes row)
     cdef int delete_object(self, bytes place) except -1
     cdef int set_bucket(self, bytes name, bytes row) except -1
-    cdef bytes put_version(self, bytes place, bytes row)
+    cdef bytes put_version(self, bytes place, bytes row, bytes old)
+    cdef bytes current(self, bytes place)
     cdef int put_row(self, int table, bytes key, bytes row) except -1
     cdef int delete_row(self, int table, bytes key) except -1
     cdef int delete_rows(self, int table, bytes prefix) except -1
@@ -63,6 +64,11 @@ cdef class Commit:
     cdef Py_ssize_t _pages(self, object table) except -1
     cdef int _use_up(self) except -1
     cdef int _each(self, bytes references, bint retain) except -1
+    cdef dict _moving                 # references that come or go, and how often: see `begin_move`
+    cdef int begin_move(self) except -1
+    cdef int end_move(self, bint done) except -1
+    cdef int _move(self, bytes packed, int more) except -1
+    cdef int _count_moved(self) except -1
 
 
 cdef list operations_of(object payload, bint flags=*)

@@ -66,6 +66,7 @@ cdef enum:
     LONGEST_KEY = 1024
     LONGEST_BEHIND = 64    # what stands behind a place in the key of a row that is no object
     LEAST_ROW = ROW_HEAD + 5
+    MOVING = 1 << 18       # references that are noted at once while they move
 
 cdef uint64_t LATEST = 253402300799999999  # the last microsecond of the year 9999
 
@@ -242,7 +243,7 @@ cdef class Commit:
         cdef bytes old
         # Without overwriting first: most objects are new, and that tells so in one call.
         if not self.txn.put(place, value, True, False, False, self.index.objects):
-            old = bytes(row_in(self.txn, self.index.objects, place, "objects"))
+            old = self.current(place)
             self._flag(OUTLIVES if row_expired(<const uint8_t *>PyBytes_AS_STRING(old), now_us()) else REPLACES)
             self._release(old, place, True)
             self._schedule(place, old, False)
@@ -250,21 +251,23 @@ cdef class Commit:
         self._schedule(place, row, True)
         return value
 
-    cdef bytes put_version(self, bytes place, bytes row):
-        """Make ``row`` the newest version at ``place``, and keep what was current; the sealed row.
+    cdef bytes current(self, bytes place):
+        """The row that stands at ``place``, ``None`` where there is none."""
+        return row_in(self.txn, self.index.objects, place, "objects")
+
+    cdef bytes put_version(self, bytes place, bytes row, bytes old):
+        """Make ``row`` the newest version at ``place``, and keep ``old``, which is current there; the sealed row, ``None`` of a marker.
 
         A version without an id takes the place of the other without. A delete marker is never current.
         """
         cdef bytes version_id = id_of(row)
-        cdef bytes value = sealed(place, row)
+        cdef bytes value
         self._log(PUT_VERSION, place, row)
         self._touch(place)
         self._retain(row, place, True)
         if not version_id:
             self._drop_nameless(place)
-        old = row_in(self.txn, self.index.objects, place, "objects")
         if old is not None:
-            old = bytes(old)
             self._flag(REPLACES)
             self._schedule(place, old, False)
             old_id = id_of(old)
@@ -274,14 +277,15 @@ cdef class Commit:
                 self._keep(place, old, stamp_before(stamp_of_id(version_id)), True)
             else:
                 self._release(old, place, True)
-        if row[0] != MARKER:
+        if PyBytes_AS_STRING(row)[0] != MARKER:
+            value = sealed(place, row)
             self.txn.put(place, value, True, True, False, self.index.objects)
             self._schedule(place, row, True)
             return value
         if old is not None:
             self._delete(place, self.index.objects)
         self._keep(place, row, stamp_of(row), not version_id)
-        return value
+        return None
 
     cdef int _keep(self, bytes place, bytes row, bytes stamp, bint nameless) except -1:
         """Make ``row`` an older version, made at ``stamp``; without an id, if ``nameless``. Its content is counted already."""
@@ -300,16 +304,16 @@ cdef class Commit:
         pointer = row_in(self.txn, self.index.versions, at, "versions")
         if pointer is None:
             return 0
-        self._drop(version_key(place, stamp_of(bytes(pointer))), self.index.versions)
+        self._drop(version_key(place, stamp_of(pointer)), self.index.versions)
         self._delete(at, self.index.versions)
         return 0
 
     cdef int delete_object(self, bytes place) except -1:
         self._log(DELETE_OBJECT, place, None)
         self._touch(place)
-        old = row_in(self.txn, self.index.objects, place, "objects")
+        old = self.current(place)
         if old is not None:
-            self._schedule(place, bytes(old), False)
+            self._schedule(place, old, False)
         return self._drop(place, self.index.objects)
 
     cdef int _schedule(self, bytes place, bytes row, bint comes) except -1:
@@ -332,7 +336,7 @@ cdef class Commit:
         self._retain(row, key, table == VERSIONS)
         old = row_in(self.txn, self._side(table), key, "versions")
         if old is not None:
-            self._release(bytes(old), key, table == VERSIONS)
+            self._release(old, key, table == VERSIONS)
         self.txn.put(key, sealed(key, row), True, True, False, self._side(table))
         return 0
 
@@ -362,7 +366,7 @@ cdef class Commit:
         """Delete a row that holds content, if it is there, and let go of the content."""
         old = row_in(self.txn, table, key, "versions")
         if old is not None:
-            self._release(bytes(old), key, table is not self.index.uploads)
+            self._release(old, key, table is not self.index.uploads)
             self._delete(key, table)
         return 0
 
@@ -471,7 +475,7 @@ cdef class Commit:
         uses += 1 if retain else -1
         if uses:
             return self._set_uses(list_id, uses)
-        self._each(bytes(self._list(list_id)), False)
+        self._each(self._list(list_id), False)
         self._delete(list_id, self.index.lists)
         self._delete(list_id, self.index.list_uses)
         return 0
@@ -498,10 +502,48 @@ cdef class Commit:
         cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(references)
         cdef Py_ssize_t i
         for i in range(PyBytes_GET_SIZE(references) // REFERENCE):
-            if retain:
+            if self._moving is not None:
+                self._move(PyBytes_FromStringAndSize(<const char *>p + i * REFERENCE, REFERENCE), 1 if retain else -1)
+            elif retain:
                 self._add_reference(reference_at(p + i * REFERENCE))
             else:
                 self._drop_reference(reference_at(p + i * REFERENCE))
+        return 0
+
+    cdef int begin_move(self) except -1:
+        """Until ``end_move`` only note which references come and go: what goes from one row to another costs nothing so."""
+        self._moving = {}
+        return 0
+
+    cdef int end_move(self, bint done) except -1:
+        """Count what came and did not go, or the other way round; nothing of it if it was not ``done``."""
+        if done:
+            self._count_moved()
+        self._moving = None
+        return 0
+
+    cdef int _move(self, bytes packed, int more) except -1:
+        more += <int>self._moving.pop(packed, 0)
+        if more:
+            self._moving[packed] = more
+        if len(self._moving) >= MOVING:
+            self._count_moved()
+        return 0
+
+    cdef int _count_moved(self) except -1:
+        cdef const uint8_t *p
+        cdef int more
+        moving, self._moving = self._moving, {}
+        # What comes is counted before what goes, so that what they share stays.
+        for comes in (True, False):
+            for packed, more in moving.items():
+                p = <const uint8_t *>PyBytes_AS_STRING(<bytes>packed)
+                while comes and more > 0:
+                    self._add_reference(reference_at(p))
+                    more -= 1
+                while not comes and more < 0:
+                    self._drop_reference(reference_at(p))
+                    more += 1
         return 0
 
     cdef int _add_reference(self, Reference reference) except -1:
@@ -566,7 +608,7 @@ cdef class Commit:
             if operation == PUT_OBJECT:
                 self.put_object(first, second)
             elif operation == PUT_VERSION:
-                self.put_version(first, second)
+                self.put_version(first, second, self.current(first))
             elif operation == PUT_ROW:
                 self.put_row(first[0], first[1:], second)
             elif operation == DELETE_ROW:

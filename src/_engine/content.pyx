@@ -56,6 +56,7 @@ INLINE_LIMIT = 2048         # bytes: up to here an object lives in its row; meas
 LISTED = 8                  # more chunks than this stand in a list of their own
 SEGMENT = 4 << 20           # bytes of a stream that are cut, hashed and appended at a time
 WINDOW = 16 << 20           # the same for bytes in memory: up to here an object is one extent, and one view
+PART_WINDOW = 1 << 20       # and of a part at first, then twice as much each time: one is cut while another is written
 
 
 cdef class Content:
@@ -247,7 +248,8 @@ cdef Content ingest(Core core, object data, bint inline=True, Room room=None, bi
         content.inline = data
     else:
         content = empty(cold)
-        _fill(core, content, segments(data, core.parameters.chunk_maximum), inline, room)
+        window = WINDOW if inline else PART_WINDOW
+        _fill(core, content, segments(data, core.parameters.chunk_maximum, window), inline, room)
     if content.inline is not None:
         content.size = PyBytes_GET_SIZE(content.inline)
         content.etag = core.name(<const uint8_t *>PyBytes_AS_STRING(content.inline), content.size)
@@ -260,7 +262,7 @@ cdef Content ingest(Core core, object data, bint inline=True, Room room=None, bi
     return content
 
 
-def segments(data, maximum):
+def segments(data, maximum, window_size):
     """The bytes of ``data`` in views of about SEGMENT bytes: (view, whether it is the last, how far to cut).
 
     What a segment leaves uncut, fewer than ``maximum`` bytes, comes again at the front of the next one: the
@@ -271,7 +273,9 @@ def segments(data, maximum):
         # All in one buffer: segments are windows on it.
         start = 0
         while True:
-            window = whole[start : start + WINDOW + maximum]
+            window = whole[start : start + window_size + maximum]
+            # The next is cut while this one is written, which takes longer.
+            window_size = min(2 * window_size, WINDOW)
             if not whole.readonly:
                 # It could change between being named and being written.
                 window = memoryview(bytes(window))
@@ -384,7 +388,7 @@ cdef object _place(Core core, Content content, list chunks, list raws):
             memcpy(packed, PyBytes_AS_STRING(<bytes>digest), CHUNK_ID)
             body = row(txn, core.index.chunks, chunk_key(reference_at(packed)), "chunks")
             if body is not None:
-                found[digest] = bytes(body)
+                found[digest] = body
     finally:
         core.index.end(txn)
     # By id, and by content where one id has several: (piece, its pinned place or else its number among the new).

@@ -350,7 +350,7 @@ cdef class Engine:
             flags = flags_of(held)
             body = row(txn, core.index.objects, place[0], "objects")
             if body is not None and id_of(body) == wanted:
-                info = info_of(key, bytes(body), 0)
+                info = info_of(key, body, 0)
                 # Where versions are kept one whose time is over is behind a delete marker, or as good as.
                 if not flags & VERSIONED and not wanted and info.expired(now_us()):
                     body = None
@@ -358,7 +358,7 @@ cdef class Engine:
                 body = version_in(core.index, txn, place[0], wanted)[1] if flags & HAS_CHAINS else None
             if body is None:
                 raise VersionNotFoundError.of(bucket, key, version_id)
-            info = info_of(key, bytes(body), 0)
+            info = info_of(key, body, 0)
             if info.head()[0] == MARKER:
                 raise ObjectNotFoundError.of(bucket, key)
             if content and info.head()[0] != INLINE:

@@ -64,7 +64,7 @@ def references_of(Index index, txn, bytes place, body):
 
     Raises CorruptStoreError for a row that can't be, and LookupError for a list that is missing.
     """
-    cdef EngineInfo info = info_of("", bytes(body), 0)
+    cdef EngineInfo info = info_of("", body, 0)
     cdef bytes content = info.content()
     cdef uint64_t size = load64(info.head() + 2)
     kind = info.head()[0]
@@ -78,7 +78,7 @@ def references_of(Index index, txn, bytes place, body):
         found = row(txn, index.lists, content[:LIST_ID], "lists")
         if found is None:
             raise LookupError("its chunk list is missing")
-        references = bytes(found)
+        references = found
     elif kind == CHUNKS:
         references = info.references()
     else:
@@ -173,9 +173,9 @@ cdef class Examination:
             if self.txn.get(place.partition(b"\0")[0], None, self.index.buckets) is None:
                 self.problems.append(problem_of(place, "its bucket is missing"))
             if name == "objects":
-                self._check_scheduled(place, bytes(body))
+                self._check_scheduled(place, body)
             try:
-                held = list_of(bytes(body))
+                held = list_of(body)
                 if held is not None:
                     self._uses[held] = self._uses.get(held, 0) + 1
                 references = references_of(self.index, self.txn, place, body)
@@ -240,13 +240,13 @@ cdef class Examination:
             when = key[at + 1 :]
             try:
                 if not when:
-                    pointer = stamp_of(bytes(body))
+                    pointer = stamp_of(body)
                     continue
                 newest = body[0]
                 named = id_of(body)
                 if not named:
                     nameless = when
-                if (named or newest == MARKER) and stamp_of(bytes(body)) != when:
+                if (named or newest == MARKER) and stamp_of(body) != when:
                     raise CorruptStoreError("a version of it stands elsewhere than it says")
             except CorruptStoreError as error:
                 self.problems.append(problem_of(place, str(error)))
@@ -298,10 +298,10 @@ cdef class Examination:
         for name in (*HOLDING, "lists"):
             for place, body in self._rows(name):
                 if name == "lists":
-                    references = bytes(body)
+                    references = body
                 else:
                     try:
-                        if list_of(bytes(body)) is not None:
+                        if list_of(body) is not None:
                             continue  # counted once for the list, however many share it
                         references = references_of(self.index, self.txn, place, body)
                     except (CorruptStoreError, LookupError):

@@ -44,6 +44,6 @@ cdef class Index:
     cdef int wake_next(self) except -1
 
 
-cdef object row(object txn, object table, bytes key, str name)
+cdef bytes row(object txn, object table, bytes key, str name)
 cpdef uint32_t owner_in(object txn, object meta) except? 0
 cpdef uint32_t named_by(bytes store_id) except? 0

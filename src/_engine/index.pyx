@@ -78,8 +78,8 @@ _DAMAGE = (
 )
 
 
-cdef object row(object txn, object table, bytes key, str name):
-    """The body of a row, ``None`` where there is none. Valid while the transaction is."""
+cdef bytes row(object txn, object table, bytes key, str name):
+    """The body of a row, ``None`` where there is none."""
     try:
         value = txn.get(key, None, table)
     except lmdb.Error as error:
@@ -93,7 +93,7 @@ cpdef uint32_t owner_in(object txn, object meta) except? 0:
     0 where it does not say: nothing was committed to it, or only by an older version.
     """
     body = row(txn, meta, HEAD, "meta")
-    return 0 if body is None else named_by(bytes(body[12:16]))
+    return 0 if body is None else named_by(body[12:16])
 
 
 cpdef uint32_t named_by(bytes store_id) except? 0:

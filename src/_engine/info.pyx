@@ -3,8 +3,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy
 
 from trove.driver.types import EMPTY, STANDARD, ObjectInfo, ReadOnlyDict
 from trove.errors import CorruptStoreError, shown
@@ -59,10 +60,19 @@ cdef bytes with_time(bytes row, int64_t time):
 
 cdef bytes with_version_id(bytes attributes, bytes version_id):
     """What ``attributes_block`` makes, with a version id."""
-    cdef Decoder decoder = Decoder(attributes)
+    cdef Decoder decoder = decoder_of(attributes, 0)
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(version_id)
+    cdef bytes made = PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(attributes) + length)
+    cdef uint8_t *p = <uint8_t *>PyBytes_AS_STRING(made)
     decoder.skip_text()
     decoder.skip_text()
-    return attributes[: decoder.position] + bytes([len(version_id)]) + version_id + attributes[decoder.position + 1 :]
+    memcpy(p, decoder.data, decoder.position)
+    p += decoder.position
+    p[0] = <uint8_t>length
+    memcpy(p + 1, PyBytes_AS_STRING(version_id), length)
+    decoder.take(1)  # the empty text in its place
+    memcpy(p + 1 + length, decoder.data + decoder.position, decoder.size - decoder.position)
+    return made
 
 
 cdef EngineInfo info_of(str key, bytes held, Py_ssize_t base):
@@ -77,14 +87,19 @@ cdef EngineInfo info_of(str key, bytes held, Py_ssize_t base):
     return info
 
 
-cdef Decoder attributes_of(EngineInfo info):
-    """Reads the row of ``info``, which must outlive it, behind its head."""
+cdef Decoder decoder_of(bytes held, Py_ssize_t start):
+    """Reads ``held``, which must outlive it, from ``start`` on."""
     # Not by the constructor: to take a buffer costs more than all that there is to read.
     cdef Decoder decoder = Decoder.__new__(Decoder)
-    decoder.data = <const uint8_t *>PyBytes_AS_STRING(info._held)
-    decoder.size = PyBytes_GET_SIZE(info._held)
-    decoder.take(info._base + ROW_HEAD + (8 if info.head()[1] & HAS_EXPIRY else 0))
+    decoder.data = <const uint8_t *>PyBytes_AS_STRING(held)
+    decoder.size = PyBytes_GET_SIZE(held)
+    decoder.take(start)
     return decoder
+
+
+cdef Decoder attributes_of(EngineInfo info):
+    """Reads the row of ``info``, which must outlive it, behind its head."""
+    return decoder_of(info._held, info._base + ROW_HEAD + (8 if info.head()[1] & HAS_EXPIRY else 0))
 
 
 cdef object pairs_of(Decoder decoder):

@@ -57,7 +57,7 @@ cdef class RulesChange(Change):
     cdef int stage(self, Commit commit) except -1:
         cdef bytes name = self.bucket.encode()
         cdef int flags = require_bucket(commit, name, self.bucket)
-        body = bytes(row(commit.txn, commit.index.buckets, name, "buckets"))
+        body = row(commit.txn, commit.index.buckets, name, "buckets")
         said = json.dumps([asdict(rule) for rule in self.rules]).encode() if self.rules else b""
         flags = flags | HAS_RULES if said else flags & ~HAS_RULES
         made = body[:8] + bytes([flags]) + said if flags else body[:8]
@@ -117,15 +117,15 @@ cdef class AgeChange(Change):
             return 0
         flags = flags_of(held)
         rules = applying(rules_in(held), key.decode())
-        body = row(commit.txn, commit.index.objects, place, "objects")
-        if body is not None and is_over(bytes(body), rules, self.now):
-            delete_current(commit, flags, place, self.now)
+        body = commit.current(place)
+        if body is not None and is_over(body, rules, self.now):
+            delete_current(commit, flags, place, body, self.now)
             done[0] += 1
         if flags & HAS_CHAINS:
             done[1] += remove_outdated(commit, place, rules, self.now)
-        body = row(commit.txn, commit.index.objects, place, "objects")
+        body = commit.current(place)
         if body is not None:
-            done[2] += self._move(commit, place, bytes(body), class_at(rules, time_of(bytes(body)), self.now))
+            done[2] += self._move(commit, place, body, class_at(rules, time_of(body), self.now))
         return 0
 
     cdef int _move(self, Commit commit, bytes place, bytes body, object target) except -1:

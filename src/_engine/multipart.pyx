@@ -23,7 +23,7 @@ from trove.driver.options import (
     check_text,
 )
 from trove.driver.types import PartInfo, UploadInfo
-from trove.errors import BucketNotFoundError, InvalidPartError, UploadNotFoundError, shown
+from trove.errors import BucketNotFoundError, CorruptStoreError, InvalidPartError, UploadNotFoundError, shown
 
 from .changes cimport current, make_row, require_bucket, write
 from .codec cimport CHUNKS, LIST, LIST_ID, MARKER, REFERENCE, UPLOADS, Decoder, Encoder, hash128, load64
@@ -58,7 +58,7 @@ cdef class UploadChange(Change):
         found = None if self.at is None else row(commit.txn, commit.index.uploads, self.at, "uploads")
         if found is None:
             raise UploadNotFoundError.of(self.bucket, self.key, self.upload_id)
-        return info_of(self.key, bytes(found), 0)
+        return info_of(self.key, found, 0)
 
 
 cdef class InitiateChange(UploadChange):
@@ -119,11 +119,17 @@ cdef class CompleteChange(UploadChange):
         held = references.taken()
         kind = CHUNKS if PyBytes_GET_SIZE(held) <= LISTED * REFERENCE else LIST
         block = attributes_block(upload.content_type, upload.storage_class, upload.metadata, upload.tags)
-        self.result = write(
-            commit, flags, self.key, self.place, kind, size, hash128(etags.data, etags.size), upload.expiry(), block,
-            held_tail(commit, held),
-        )
-        commit.delete_rows(UPLOADS, self.at)
+        commit.begin_move()
+        done = False
+        try:
+            self.result = write(
+                commit, flags, self.key, self.place, kind, size, hash128(etags.data, etags.size), upload.expiry(), block,
+                held_tail(commit, held),
+            )
+            commit.delete_rows(UPLOADS, self.at)
+            done = True
+        finally:
+            commit.end_move(done)
         return 0
 
     cdef EngineInfo _sent(self, Commit commit, object wanted):
@@ -131,7 +137,7 @@ cdef class CompleteChange(UploadChange):
         cdef EngineInfo info
         found = row(commit.txn, commit.index.uploads, self.at + wanted.part_number.to_bytes(PART, "big"), "uploads")
         if found is not None:
-            info = info_of(self.key, bytes(found), 0)
+            info = info_of(self.key, found, 0)
             if info.etag == wanted.etag:
                 return info
             what = f"has the etag {info.etag!r}, not {shown(wanted.etag)}"
@@ -159,7 +165,10 @@ cdef bytes references_in(Index index, object txn, EngineInfo part):
     """The chunk references of a part, end to end."""
     if part.head()[0] != LIST:
         return part.references()
-    return bytes(row(txn, index.lists, part.content()[:LIST_ID], "lists"))
+    found = row(txn, index.lists, part.content()[:LIST_ID], "lists")
+    if found is None:
+        raise CorruptStoreError("a chunk list is missing from the index; run `trove repair` to rebuild it")
+    return found
 
 
 cdef bytes packed_conditions(object conditions):

@@ -19,7 +19,7 @@ cdef struct Stored:
 cdef bytes chunk_key(Reference reference)
 cdef bytes reference_to(bytes key, uint32_t length, uint32_t pack, uint64_t offset)
 cdef bytes chunk_row(uint32_t pack, uint64_t offset, uint32_t length, uint64_t references)
-cdef Stored stored(object body)
+cdef Stored stored(bytes body)
 cdef bint find_chunk(Index index, object txn, bytes key, Stored *found) except -1
 cdef bytes key_at(Index index, object txn, bytes digest, uint32_t pack, uint64_t offset)
 cdef bytes placed(Index index, object txn, bytes references, set gone)

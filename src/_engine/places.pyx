@@ -57,12 +57,12 @@ cdef bytes chunk_row(uint32_t pack, uint64_t offset, uint32_t length, uint64_t r
     return body
 
 
-cdef Stored stored(object body):
+cdef Stored stored(bytes body):
     """What the body of a chunk's row says."""
-    cdef const uint8_t[::1] view = body
+    cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(body)
     cdef Stored found
-    found.pack, found.length = load32(&view[0]), load32(&view[4])
-    found.offset, found.references = load64(&view[8]), load64(&view[16])
+    found.pack, found.length = load32(p), load32(p + 4)
+    found.offset, found.references = load64(p + 8), load64(p + 16)
     return found
 
 

@@ -58,7 +58,7 @@ cdef bytes references_now(Core core, object txn, EngineInfo info):
         found = row(txn, core.index.lists, info.content()[:LIST_ID], "lists")
         if found is None:
             raise CorruptStoreError("a chunk list is missing from the index; run `trove repair` to rebuild it")
-        references = bytes(found)
+        references = found
     else:
         references = info.references()
     if core.index._dropped != NULL and core.index._dropped[0] != core.packs.dropped:

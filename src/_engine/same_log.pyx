@@ -38,7 +38,7 @@ def is_made_by(Index index, txn, payload):
             break
     for (table, name), body in asked.items():
         found = row(txn, getattr(index, table), name, table)
-        if (None if found is None else bytes(found)) != body:
+        if found != body:
             return False
     return True
 
@@ -63,7 +63,7 @@ def is_of(Index index, Log log, at):
             return owner == index.owner
         for place, body in made_last(log, commits).items():
             found = row(txn, index.objects, place, "objects")
-            if found is not None and bytes(found) == body:
+            if found is not None and found == body:
                 return True
             other += found is not None or body is not None
     except CorruptStoreError:

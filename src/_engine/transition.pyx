@@ -73,7 +73,7 @@ cdef EngineReader reader_at(Core core, bytes place, bytes body):
         txn = core.index.begin()
         try:
             found = row(txn, core.index.objects, place, "objects")
-            if found is None or bytes(found) != body:
+            if found is None or found != body:
                 return None
             references = references_now(core, txn, info)
         except lmdb.Error as error:

@@ -188,7 +188,7 @@ cdef dict all_limits(Index index, object txn):
     """The limits of all quotas: key -> as a row has them."""
     with txn.cursor(index.quotas) as walk:
         keys = [bytes(key) for key, _ in walk]
-    return {key: bytes(row_in(txn, index.quotas, key, "quotas")[:LIMITS]) for key in keys}
+    return {key: row_in(txn, index.quotas, key, "quotas")[:LIMITS] for key in keys}
 
 
 cdef tuple counted(Index index, object txn, bytes key):

@@ -195,7 +195,7 @@ def objects_with(Index index, damaged):
                     place = bytes(place)
                     try:
                         body = row(txn, table, place, name)
-                        held = list_of(bytes(body))
+                        held = list_of(body)
                         references = all_placed(index, txn, references_of(index, txn, place, body))
                     except (CorruptStoreError, LookupError):
                         continue

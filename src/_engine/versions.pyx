@@ -65,10 +65,10 @@ cdef tuple _versions(Core core, str bucket, str key):
         bodies = [body for _, body in older_versions(core.index, txn, place)] if flags & HAS_CHAINS else []
         current = row(txn, core.index.objects, place, "objects")
         if current is not None:
-            info = info_of(key, bytes(current), 0)
+            info = info_of(key, current, 0)
             late = info.expired(now_us())
             if flags & HAS_CHAINS or not late:
-                bodies.insert(0, bytes(current))
+                bodies.insert(0, current)
         found = []
         for body in bodies:
             info = info_of(key, body, 0)

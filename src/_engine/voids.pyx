@@ -39,7 +39,7 @@ cdef tuple holes_and_chunks(Log log, Index index):
         for _, value in txn.cursor(index.chunks):
             if len(value) < SEAL + 24:
                 continue  # told by the examination
-            chunk = stored(value[SEAL:])
+            chunk = stored(bytes(value[SEAL:]))
             for hole in log.holes.get(chunk.pack, ()):
                 if hole[0] <= chunk.offset < hole[1]:
                     used.add((chunk.pack, *hole))

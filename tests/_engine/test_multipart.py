@@ -92,3 +92,22 @@ def test_an_aborted_upload_gives_its_content_back(tmp_path: Path) -> None:
         assert driver.stats().live_bytes == len(PART)
         driver.abort_multipart("b", "k", upload)
         assert (driver.stats().live_bytes, driver.stats().chunks) == (0, 0)
+
+
+def test_a_completion_counts_what_comes_and_what_goes(tmp_path: Path) -> None:
+    """Chunks that parts hand over, that several have, that parts left out had, or the object before."""
+    contents = [bytes([each]) * 8 + PART * 40 for each in range(4)]
+    with opened(tmp_path, durability="relaxed") as driver:
+        driver.create_bucket("b")
+        driver.put("b", "k", contents[0] + contents[3])
+        for kept in ([1, 2, 3], [1, 3], [2]):
+            upload = driver.initiate_multipart("b", "k")
+            sent = [driver.upload_part("b", "k", upload, n, contents[n % 4]) for n in (1, 2, 3)]
+            sent.append(driver.upload_part("b", "k", upload, 4, contents[1] + contents[2]))
+            chosen = [part for part in sent if part.part_number in kept]
+            driver.complete_multipart("b", "k", upload, chosen)
+            assert driver.get("b", "k").read() == b"".join(contents[n] for n in kept)
+            assert not driver.verify().problems
+        driver.delete("b", "k")
+        assert (driver.stats().chunks, driver.stats().live_bytes) == (0, 0)
+    check_store(tmp_path / "store", tmp_path / "scratch")
