@@ -14,7 +14,7 @@ from pathlib import Path
 from trove.errors import TroveError
 from trove.testing.benchmarks.machine import describe
 
-from . import chunking, cold, compacting, keeping, large, many, small, streaming
+from . import ageing, chunking, cold, compacting, keeping, large, many, small, streaming
 from .bench import GIB, QUICK, Amount, Bench, UnavailableError
 from .figure import Figure, table
 
@@ -36,6 +36,7 @@ MEASURED: tuple[tuple[str, Callable[[Bench], Iterator[Figure]]], ...] = (
     ("versions", keeping.versions),
     ("uploads in parts", keeping.parts),
     ("events", keeping.events),
+    ("lifecycle rules", ageing.rules),
     ("compaction", compacting.compaction),
     ("cold objects", cold.cold),
     ("chunker", chunking.chunking),

@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
+from trove.driver import Driver
 from trove.testing.benchmarks import Contestant, DriverContestant, Entry
 from trove.testing.benchmarks.workload import SEED
 
 from ..peers import peers
+
+D = TypeVar("D", bound=Driver)
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -37,6 +40,8 @@ class Amount:
     """Objects in a store of ordinary size."""
     parts: int = 10_000
     """Parts of an upload of which there are many."""
+    versions: int = 1000
+    """Old versions of a key that has many."""
     many: int = 1_000_000
     """Objects in a large store."""
     large: int = 10 * MIB
@@ -52,6 +57,7 @@ QUICK = Amount(
     gets=20,
     library=100,
     parts=20,
+    versions=20,
     many=300,
     large=256 * KIB,
     huge=MIB,
@@ -151,6 +157,13 @@ class Bench:
     def chosen(self, keys: list[str], count: int) -> list[tuple[str]]:
         """``count`` of ``keys`` in an order that nobody can foresee."""
         return [(self._generator.choice(keys),) for _ in range(count)]
+
+
+def having(store: DriverContestant, capability: type[D]) -> D:
+    """The driver of ``store`` as one that has ``capability``. Raises UnavailableError where it has not."""
+    if not isinstance(store.driver, capability):
+        raise UnavailableError(f"driver {store.driver.name!r} is no {capability.__name__}")
+    return store.driver
 
 
 class UnavailableError(Exception):

@@ -7,12 +7,11 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
-from typing import TypeVar
 
-from trove.driver import Driver, MultipartDriver, NotificationDriver, VersioningDriver
+from trove.driver import MultipartDriver, NotificationDriver, VersioningDriver
 from trove.testing.benchmarks import DriverContestant
 
-from .bench import MIB, Bench, UnavailableError
+from .bench import MIB, Bench, having
 from .figure import Figure
 from .turns import collector_off, compare, timed, used_ratio
 
@@ -20,12 +19,10 @@ KEYS = 100
 PART = 8 * MIB
 EVENTS = 100
 
-D = TypeVar("D", bound=Driver)
-
 
 def versions(bench: Bench) -> Iterator[Figure]:
     plain, kept = bench.ours(), bench.ours()
-    _having(kept, VersioningDriver).set_versioning(kept.bucket, True)  # type: ignore[type-abstract]
+    having(kept, VersioningDriver).set_versioning(kept.bucket, True)  # type: ignore[type-abstract]
 
     used: dict[DriverContestant, list[float]] = {kept: [], plain: []}
 
@@ -46,10 +43,12 @@ def versions(bench: Bench) -> Iterator[Figure]:
     def listing(store: DriverContestant) -> float:
         return timed(store.driver.list, [(store.bucket,)] * 20)
 
-    ratio = compare(lambda: listing(kept), lambda: listing(plain), bench.amount.rounds)
     old = bench.amount.puts * (2 * bench.amount.rounds + 1) // KEYS
+    for number in range(KEYS * max(0, bench.amount.versions - old)):
+        kept.put(f"k{number % KEYS}", b"x")
+    ratio = compare(lambda: listing(kept), lambda: listing(plain), bench.amount.rounds)
     yield Figure(
-        f"list: time with {old} old versions behind each key to that with none",
+        f"list: time with {max(old, bench.amount.versions):,} old versions behind each key to that with none",
         "the same (at most 1.2x)",
         1.2,
         ratio.median,
@@ -89,7 +88,7 @@ def parts(bench: Bench) -> Iterator[Figure]:
         data = memoryview(content())
         os.sync()
         with bench.alone() as store:
-            driver = _having(store, MultipartDriver)  # type: ignore[type-abstract]
+            driver = having(store, MultipartDriver)  # type: ignore[type-abstract]
 
             def upload() -> None:
                 upload_id = driver.initiate_multipart(store.bucket, "k")
@@ -118,7 +117,7 @@ def parts(bench: Bench) -> Iterator[Figure]:
     )
 
     store = bench.ours()
-    driver = _having(store, MultipartDriver)  # type: ignore[type-abstract]
+    driver = having(store, MultipartDriver)  # type: ignore[type-abstract]
     upload_id = driver.initiate_multipart(store.bucket, "many")
     sent = [
         driver.upload_part(store.bucket, "many", upload_id, number, data)
@@ -135,7 +134,7 @@ def parts(bench: Bench) -> Iterator[Figure]:
 
 def events(bench: Bench) -> Iterator[Figure]:
     store = bench.ours()
-    driver = _having(store, NotificationDriver)  # type: ignore[type-abstract]
+    driver = having(store, NotificationDriver)  # type: ignore[type-abstract]
     late: list[float] = []
     with driver.watch(store.bucket) as watcher:
         for _, data in bench.objects(EVENTS):
@@ -161,9 +160,3 @@ def events(bench: Bench) -> Iterator[Figure]:
         "ms",
         note=f"the slowest of {EVENTS}; median {statistics.median(late):.3g} ms",
     )
-
-
-def _having(store: DriverContestant, capability: type[D]) -> D:
-    if not isinstance(store.driver, capability):
-        raise UnavailableError(f"driver {store.driver.name!r} is no {capability.__name__}")
-    return store.driver
