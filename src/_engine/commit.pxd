@@ -51,7 +51,7 @@ cdef class Commit:
     cdef int _put_bucket(self, bytes name, bytes row) except -1
     cdef int _rule_anew(self, bytes name, bytes row) except -1
     cdef int _reschedule(self, moved) except -1
-    cdef int _drop(self, bytes key, object table) except -1
+    cdef int _drop(self, bytes key, object table, str name) except -1
     cdef int _drop_nameless(self, bytes place) except -1
     cdef int _keep(self, bytes place, bytes row, bytes stamp, bint nameless) except -1
     cdef int _retain(self, bytes row, bytes place, bint holds) except -1

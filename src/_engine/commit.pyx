@@ -168,6 +168,10 @@ cdef list operations_of(object payload, bint flags=False):
     return found
 
 
+cdef str name_of(int table):
+    return "versions" if table == VERSIONS else "uploads"
+
+
 cdef class Commit:
     def __init__(self, index, txn, sequence, replaying=False, limited=True, ruled=True):
         """``limited`` is False where it is known that nothing has a quota, ``ruled`` where nothing has rules: they are not
@@ -304,7 +308,7 @@ cdef class Commit:
         pointer = row_in(self.txn, self.index.versions, at, "versions")
         if pointer is None:
             return 0
-        self._drop(version_key(place, stamp_of(pointer)), self.index.versions)
+        self._drop(version_key(place, stamp_of(pointer)), self.index.versions, "versions")
         self._delete(at, self.index.versions)
         return 0
 
@@ -314,7 +318,7 @@ cdef class Commit:
         old = self.current(place)
         if old is not None:
             self._schedule(place, old, False)
-        return self._drop(place, self.index.objects)
+        return self._drop(place, self.index.objects, "objects")
 
     cdef int _schedule(self, bytes place, bytes row, bint comes) except -1:
         """Note when the object that ``row`` is, and that comes or goes, expires."""
@@ -334,7 +338,7 @@ cdef class Commit:
         if table == VERSIONS:
             self._touch(key)
         self._retain(row, key, table == VERSIONS)
-        old = row_in(self.txn, self._side(table), key, "versions")
+        old = row_in(self.txn, self._side(table), key, name_of(table))
         if old is not None:
             self._release(old, key, table == VERSIONS)
         self.txn.put(key, sealed(key, row), True, True, False, self._side(table))
@@ -344,7 +348,7 @@ cdef class Commit:
         self._log(DELETE_ROW, bytes([table]) + key, None)
         if table == VERSIONS:
             self._touch(key)
-        return self._drop(key, self._side(table))
+        return self._drop(key, self._side(table), name_of(table))
 
     cdef int delete_rows(self, int table, bytes prefix) except -1:
         """Delete all rows whose keys begin with ``prefix``."""
@@ -359,12 +363,12 @@ cdef class Commit:
         for key in keys:
             if table == VERSIONS:
                 self._touch(key)
-            self._drop(key, rows)
+            self._drop(key, rows, name_of(table))
         return 0
 
-    cdef int _drop(self, bytes key, object table) except -1:
+    cdef int _drop(self, bytes key, object table, str name) except -1:
         """Delete a row that holds content, if it is there, and let go of the content."""
-        old = row_in(self.txn, table, key, "versions")
+        old = row_in(self.txn, table, key, name)
         if old is not None:
             self._release(old, key, table is not self.index.uploads)
             self._delete(key, table)

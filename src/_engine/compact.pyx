@@ -123,13 +123,15 @@ cdef class DropChange(Change):
         self.core.flush()
         highest = max(self.core.packs.numbers(), default=0)
         self.result = dropped = []
-        for number in self.numbers:
-            # What others of this commit bring or take away is in no row yet, and may still fail.
-            if number < highest and number not in commit._live and not live_in(commit.index, commit.txn, number):
-                self.core.packs.drop(number)
-                dropped.append(number)
-        if dropped:
-            self.core.state.set(STATE_DROPPED, self.core.state.get(STATE_DROPPED) + 1)
+        try:
+            for number in self.numbers:
+                # What others of this commit bring or take away is in no row yet, and may still fail.
+                if number < highest and number not in commit._live and not live_in(commit.index, commit.txn, number):
+                    self.core.packs.drop(number)
+                    dropped.append(number)
+        finally:
+            if dropped:
+                self.core.state.set(STATE_DROPPED, self.core.state.get(STATE_DROPPED) + 1)
         return 0
 
 
@@ -148,6 +150,7 @@ class Compaction:
         self._stopped = stopped
         self._gentle = gentle  # whether to leave half of the time to others
         self._moved = self._beside = self._kept = self._freed = self._packs = 0
+        self._wanted = 0  # bytes that live in the packs that were taken so far
 
     def run(self):
         """Give packs up until nothing is left to gain; the report."""
@@ -203,6 +206,7 @@ class Compaction:
                     continue
                 taken.append((number, fd))
                 room -= live
+                self._wanted += live
             yield taken
         finally:
             for _, fd in taken:
@@ -311,7 +315,7 @@ class Compaction:
             self._moved += end - start
             self._beside += len(copied) * BESIDE
         if self._progress is not None:
-            self._progress(self._moved, self._moved + 1)
+            self._progress(self._moved, max(self._wanted, self._moved + 1))
         if self._gentle:
             self._stopped.wait(time.monotonic() - begun)
 

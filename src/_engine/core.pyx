@@ -482,9 +482,10 @@ cdef class Core:
             commit = Commit(self.index, txn, inflight, replaying=True)
             commit.replay(payload)
             commit.finish(number, offset)
-            if not self.state.note_written(number, offset + len(payload) + 64):
+            end = offset + RECORD_HEADER + aligned(len(payload))
+            if not self.state.note_written(number, end):
                 self.flush()
-                self.state.note_written(number, offset + len(payload) + 64)
+                self.state.note_written(number, end)
             txn.commit()
             # The lock went with it: others may have committed more before it comes back.
             txn = self.index.begin_write()

@@ -48,6 +48,7 @@ from .usage cimport Room
 from . import store
 from .cold import COLD, require_cold
 from .cores import close_core, open_core, require_closable
+from .content import INLINE_LIMIT
 from .housekeeping import heed
 from .index import index_error
 from .many import listed_keys
@@ -259,7 +260,7 @@ cdef class Engine:
             )
         if type(data) is not bytes:
             check_data(data)
-        if type(data) is not bytes or PyBytes_GET_SIZE(<bytes>data) > 2048:
+        if type(data) is not bytes or PyBytes_GET_SIZE(<bytes>data) > INLINE_LIMIT:
             self._require_bucket(core, bucket, change.bucket_name)
             if alone and core.may_be_limited():
                 room = Room(core.index, "objects", change.place)

@@ -40,7 +40,7 @@ from .usage cimport counted, whose
 from .core import head_of
 from .index import TABLES
 from .pages import check_pages
-from .schedule import scheduled
+from .schedule import scheduled, timetable_in
 from .reports import Problem
 from .usage import STORE
 
@@ -128,6 +128,7 @@ cdef class Examination:
             for name in HOLDING:
                 self._check_holding(name)
             self._check_expiry()
+            self._check_rules()
             self._check_due()
             self._check_chains()
             self._check_lists()
@@ -213,6 +214,13 @@ cdef class Examination:
                 Problem(f"{self._expiring} objects expire, and the index's table 'expiry' has {there} rows")
             )
 
+    def _check_rules(self):
+        for name, body in self._rows("buckets"):
+            try:
+                timetable_in(body)
+            except CorruptStoreError as error:
+                self.problems.append(Problem(str(error), name.decode("utf-8", "replace")))
+
     def _check_due(self):
         """Where rules have something to do stands in the table of that, and nothing else."""
         expected = 0
@@ -222,7 +230,7 @@ cdef class Examination:
                 if self.txn.get(key, None, self.index.due) is None:
                     self.problems.append(problem_of(place, "rules apply to it, and the index's table 'due' does not say when"))
         except CorruptStoreError:
-            return  # told by _check_seals
+            return  # told by _check_seals, _check_rules or _check_holding
         there = self.txn.stat(self.index.due)["entries"]
         if there != expected:
             self.problems.append(
@@ -305,7 +313,7 @@ cdef class Examination:
                             continue  # counted once for the list, however many share it
                         references = references_of(self.index, self.txn, place, body)
                     except (CorruptStoreError, LookupError):
-                        continue  # told by _check_objects
+                        continue  # told by _check_holding
                 p = <const uint8_t *>PyBytes_AS_STRING(references)
                 for i in range(PyBytes_GET_SIZE(references) // REFERENCE):
                     reference = reference_at(p + i * REFERENCE)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 10.0  # between two looks at the space
 EXPIRY_SECONDS = 60.0  # between two looks for what is over by its own word
-RULES_SECONDS = 3600.0  # and between two walks through the buckets with rules, whose ages are days
+RULES_SECONDS = 3600.0  # and between two looks for what rules ask for, whose ages are days
 
 # Compaction begins when so many bytes are dead, beside a twentieth of what lives, and as many as the index
 # takes, of which two copies are made by the way.
@@ -75,8 +75,9 @@ def keep_house(core_of: weakref.ref[Core], stopped: threading.Event) -> None:
         if core.wishes.lifecycle and now - expiry >= EXPIRY_SECONDS:
             expiry = now
             with suppress(TroveError):
-                lifecycle.free_expired(core)
-                multipart.abort_older(core, core.wishes.upload_days)
+                lifecycle.free_expired(core, stopped)
+            with suppress(TroveError):
+                multipart.abort_older(core, core.wishes.upload_days, stopped)
         if core.wishes.lifecycle and now - rules >= RULES_SECONDS:
             rules = now
             with suppress(TroveError):

@@ -43,7 +43,7 @@ from .chain import oldest_first
 from .cold import COLD
 from .content import WINDOW
 from .index import index_error
-from .schedule import applying, class_at, expires, rules_in
+from .schedule import class_at, expires, timetable_in
 from .transition import rewritten
 
 STEPS = 500  # objects that one commit looks at
@@ -53,6 +53,9 @@ BY_EXPIRY, BY_RULES = attrgetter("expiry"), attrgetter("due")  # the tables by t
 cdef class RulesChange(Change):
     cdef str bucket
     cdef list rules
+
+    cdef bint frees(self) except -1:
+        return not self.rules
 
     cdef int stage(self, Commit commit) except -1:
         cdef bytes name = self.bucket.encode()
@@ -80,7 +83,7 @@ def get_lifecycle(Core core, bucket):
         body = row(txn, core.index.buckets, name.encode(), "buckets")
         if body is None:
             raise BucketNotFoundError.of(bucket)
-        return [*rules_in(body)]
+        return [*timetable_in(body).rules]
     except lmdb.Error as error:
         raise index_error(error, f"reading the index in {core.index.folder}") from error
     finally:
@@ -116,7 +119,7 @@ cdef class AgeChange(Change):
         if held is None:
             return 0
         flags = flags_of(held)
-        rules = applying(rules_in(held), key.decode())
+        rules = timetable_in(held).at(place)
         body = commit.current(place)
         if body is not None and is_over(body, rules, self.now):
             delete_current(commit, flags, place, body, self.now)
@@ -201,9 +204,9 @@ def apply_lifecycle(Core core, durable, now, stopped=None):
     return LifecycleReport(*(each + more for each, more in zip(one, other)))
 
 
-def free_expired(Core core):
-    """Do what is due now by the word of the objects alone."""
-    _all_aged(core, Work(False, now_us(), threading.Event()), BY_EXPIRY)
+def free_expired(Core core, stopped):
+    """Do what is due now where objects say themselves when they expire; it ends early when ``stopped`` is set."""
+    _all_aged(core, Work(False, now_us(), stopped), BY_EXPIRY)
 
 
 class Work:

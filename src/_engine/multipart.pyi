@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ def complete(
     core: Core, durable: bool, bucket: str, key: str, upload_id: str, parts: Iterable[PartInfo]
 ) -> ObjectInfo: ...
 def abort(core: Core, durable: bool, bucket: str, key: str, upload_id: str) -> None: ...
-def abort_older(core: Core, days: int) -> int:
+def abort_older(core: Core, days: int, stopped: threading.Event | None = None) -> int:
     """Abort the uploads that were begun more than ``days`` days ago, none if that is 0; how many."""
 
 def list_parts(core: Core, bucket: str, key: str, upload_id: str) -> list[PartInfo]: ...

@@ -249,28 +249,31 @@ def abort(Core core, durable, bucket, key, upload_id):
 
 
 cdef class AbandonChange(Change):
-    """Aborts those of some uploads that are there still."""
+    """Aborts an upload if it is there still, which is its result."""
 
-    cdef list places                  # keys of their rows
+    cdef bytes at
 
     cdef bint frees(self) except -1:
         return True
 
     cdef int stage(self, Commit commit) except -1:
-        for at in self.places:
-            if commit.txn.get(at, None, commit.index.uploads) is not None:
-                commit.delete_rows(UPLOADS, at)
+        self.result = commit.txn.get(self.at, None, commit.index.uploads) is not None
+        if self.result:
+            commit.delete_rows(UPLOADS, self.at)
         return 0
 
 
-def abort_older(Core core, days):
-    """Abort the uploads that were begun more than ``days`` days ago, of all buckets; none if that is 0. How many."""
-    cdef AbandonChange change = AbandonChange.__new__(AbandonChange)
+def abort_older(Core core, days, stopped=None):
+    """Abort the uploads that were begun more than ``days`` days ago, of all buckets; none if that is 0. How many.
+
+    One by one: each may have thousands of parts. It ends early when the event ``stopped`` is set.
+    """
+    cdef AbandonChange change
     cdef int64_t limit
     if not days:
         return 0
     limit = now_us() - days * DAY
-    change.places = []
+    old, aborted = [], 0
     txn = core.index.begin()
     try:
         with txn.cursor(core.index.uploads) as walk:
@@ -278,15 +281,19 @@ def abort_older(Core core, days):
             while there:
                 at = bytes(walk.key())
                 if <int64_t>load64(info_of("", bytes(row(txn, core.index.uploads, at, "uploads")), 0).head() + ROW_TIME) < limit:
-                    change.places.append(at)
+                    old.append(at)
                 there = walk.set_range(at + b"\xff\xff\xff")  # behind its parts
     except lmdb.Error as error:
         raise index_error(error, f"reading the index in {core.index.folder}") from error
     finally:
         core.index.end(txn)
-    if change.places:
-        core.submit(change)
-    return len(change.places)
+    for at in old:
+        if stopped is not None and stopped.is_set():
+            break
+        change = AbandonChange.__new__(AbandonChange)
+        change.at = at
+        aborted += core.submit(change)
+    return aborted
 
 
 cdef object require_upload(Core core, UploadChange change):

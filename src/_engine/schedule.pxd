@@ -7,6 +7,7 @@ cdef class Schedule:
     cdef readonly Index index
     cdef readonly object txn
     cdef dict _before                 # place -> its row in ``due`` as the changes began, None for none
+    cdef dict _ruled                  # bucket -> what `ruled_by` says of it
 
     cdef int touch(self, bytes place) except -1
     cdef object _due(self, bytes place)

@@ -24,31 +24,54 @@ from .chain import oldest_first
 
 DAY = 86_400_000_000  # microseconds
 NEVER = (1 << 63) - 1
-MOST_KNOWN = 64
+MOST_KNOWN = 1000
 
-_known = {}  # rules as a bucket's row has them -> the rules
+_known = {}  # rules as a bucket's row has them -> their timetable
 
 
-def rules_in(body):
+class Timetable:
+    """The rules of a bucket, so that those of a key are found at their own price, however many there are."""
+
+    def __init__(self, rules):
+        self.rules = rules
+        self._enabled = {}  # prefix -> rules
+        for rule in rules:
+            if rule.enabled:
+                self._enabled.setdefault(rule.prefix.encode(), []).append(rule)
+        self._lengths = sorted({len(prefix) for prefix in self._enabled})
+
+    def at(self, bytes place):
+        """The enabled rules whose prefix the key of ``place`` has."""
+        start = place.index(b"\0") + 1
+        found = []
+        for length in self._lengths:
+            if start + length > len(place):
+                break
+            found.extend(self._enabled.get(place[start : start + length], ()))
+        return found
+
+
+NO_RULES = Timetable(())
+
+
+def timetable_in(body):
     """The rules in a bucket's row."""
     if not flags_of(body) & HAS_RULES:
-        return ()
+        return NO_RULES
     said = bytes(body[9:])
     found = _known.get(said)
     if found is None:
         try:
-            found = tuple(check_rules([LifecycleRule(**each) for each in json.loads(said)]))
+            # One by one: that they don't contradict each other was seen when they were set.
+            found = Timetable(tuple(check_rules([LifecycleRule(**each)])[0] for each in json.loads(said)))
         except (ValueError, TypeError, InvalidArgumentError) as error:
-            raise CorruptStoreError("a bucket's rules can't be read; run `trove repair`") from error
+            raise CorruptStoreError(
+                "a bucket's rules can't be read; if a newer Trove set them update this one, or else set them anew"
+            ) from error
         if len(_known) >= MOST_KNOWN:
-            _known.clear()
+            del _known[next(iter(_known))]
         _known[said] = found
     return found
-
-
-def applying(rules, key):
-    """The enabled rules whose prefix ``key`` has."""
-    return [rule for rule in rules if rule.enabled and key.startswith(rule.prefix)]
 
 
 def expires(rules, since, now):
@@ -74,9 +97,9 @@ cdef int64_t time_of(bytes body) noexcept:
     return <int64_t>load64(<const uint8_t *><char *>body + ROW_TIME)
 
 
-def next_due(Index index, object txn, bytes place, body):
-    """When the rules in its bucket's row ``body`` next ask for something at ``place``; `NEVER` if they don't."""
-    rules = applying(rules_in(body), place.partition(b"\0")[2].decode("utf-8", "replace"))
+def next_due(Index index, object txn, bytes place, timetable, bint chained):
+    """When rules next ask for something at ``place``, `NEVER` if they don't; ``chained``: it may have older versions."""
+    rules = timetable.at(place)
     if not rules:
         return NEVER
     ages = [rule.expiration_days * DAY for rule in rules if rule.expiration_days is not None]
@@ -86,7 +109,7 @@ def next_due(Index index, object txn, bytes place, body):
         current = bytes(current)
         made = time_of(current)
         found.extend(made + age for age in (*ages, *moves(rules, current)))
-    if ages and flags_of(body) & HAS_CHAINS:
+    if ages and chained:
         replaced = oldest_replaced(index, txn, place, current)
         if replaced is not None:
             found.append(replaced + min(ages))
@@ -143,6 +166,7 @@ cdef class Schedule:
         self.index = index
         self.txn = txn
         self._before = {}
+        self._ruled = {}
 
     cdef int touch(self, bytes place) except -1:
         """Something at ``place`` is about to change."""
@@ -151,8 +175,12 @@ cdef class Schedule:
         return 0
 
     cdef object _due(self, bytes place):
-        body = row(self.txn, self.index.buckets, place.partition(b"\0")[0], "buckets")
-        return None if body is None else due_key(next_due(self.index, self.txn, place, body), place)
+        name = place[: place.index(b"\0")]
+        if name not in self._ruled:
+            body = row(self.txn, self.index.buckets, name, "buckets")
+            self._ruled[name] = (NO_RULES, 0) if body is None else ruled_by(body)
+        timetable, chained = self._ruled[name]
+        return due_key(next_due(self.index, self.txn, place, timetable, chained), place)
 
     cdef list moved(self):
         """The rows that go and come by what was changed since the last call: [(key or ``None``, key or ``None``)]."""
@@ -162,17 +190,22 @@ cdef class Schedule:
 
     def ruled_anew(self, bytes name, before, after):
         """The same as a bucket's row changes; what was changed before is through."""
+        self._ruled.pop(name, None)
         had, has = flags_of(before) & HAS_RULES, flags_of(after) & HAS_RULES
         if before[9:] == after[9:] and had == has:
             return
         last = last_key(name)
         yield last if had else None, last if has else None
+        old, new = ruled_by(before), ruled_by(after)
         for place in places_from(self.index, self.txn, name + b"\0", name + b"\0"):
-            one, other = (
-                due_key(next_due(self.index, self.txn, place, body), place) for body in (before, after)
-            )
+            one, other = (due_key(next_due(self.index, self.txn, place, *each), place) for each in (old, new))
             if one != other:
                 yield one, other
+
+
+def ruled_by(body):
+    """What `next_due` asks of a bucket's row: (its timetable, whether it has older versions)."""
+    return timetable_in(body), flags_of(body) & HAS_CHAINS
 
 
 def places_from(Index index, txn, prefix, start):
@@ -207,7 +240,8 @@ def scheduled(Index index, txn):
         if not flags_of(body) & HAS_RULES:
             continue
         yield name, last_key(name)
+        timetable, chained = ruled_by(body)
         for place in places_from(index, txn, name + b"\0", name + b"\0"):
-            key = due_key(next_due(index, txn, place, body), place)
+            key = due_key(next_due(index, txn, place, timetable, chained), place)
             if key is not None:
                 yield place, key

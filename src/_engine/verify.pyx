@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 
+import lmdb
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free, qsort, realloc
@@ -27,7 +28,7 @@ from . import snapshots, store
 from .commit import cut_in
 from .examine import HOLDING, examined_copy, head, list_of, opened_copy, problem_of, references_of
 from .folder_lock import FolderLock
-from .index import TABLES
+from .index import TABLES, index_error
 from .naming import namer
 from .pack import is_unmade, pack_header
 from .recovery import BULK_BYTES, replay_chain
@@ -455,6 +456,8 @@ def verify(Core core, progress=None):
             FolderLock(core.packs.folder, shared=True),
         ):
             return Verification(core, scratch, progress).run()
+    except lmdb.Error as error:
+        raise index_error(error, "reading a copy of the index") from error
     except OSError as error:
         if isinstance(error, TroveError):
             raise

@@ -15,6 +15,7 @@ from harness.index_rows import check_store
 from harness.killed_writer import contents
 
 import trove
+from trove.driver import LifecycleDriver, LifecycleRule
 from trove.errors import StorageFullError
 
 MIB = 1 << 20
@@ -189,6 +190,22 @@ def test_store_on_a_full_disk_is_opened_and_read(small_disk: Path) -> None:
         with trove.open(f"trove://{store}") as drv:
             assert contents(drv) == kept
         with trove.open(f"trove://{store}?mode=r") as drv:
+            assert contents(drv) == kept
+
+    alone(work)
+
+
+def test_rules_are_removed_on_a_full_disk(small_disk: Path) -> None:
+    """What they would have done is forgotten with them, which takes away more than it brings."""
+
+    def work() -> None:
+        with trove.open(f"trove://{small_disk / 'store'}?durability=relaxed") as drv:
+            assert isinstance(drv, LifecycleDriver)
+            drv.create_bucket("b")
+            drv.set_lifecycle("b", [LifecycleRule("all", expiration_days=1)])
+            kept = {**fill(drv, "large", MIB), **fill(drv, "inline", 1000), **fill(drv, "small", 1)}
+            drv.set_lifecycle("b", [])
+            assert drv.get_lifecycle("b") == []
             assert contents(drv) == kept
 
     alone(work)

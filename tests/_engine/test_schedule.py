@@ -13,10 +13,12 @@ from harness.changed_rows import changed_rows
 from harness.index_rows import check_due, check_store, rows_of
 from harness.opened import opened
 
+from trove._engine import schedule
+from trove._engine.examine import Examination
 from trove.driver import LifecycleReport, LifecycleRule, VersionInfo
 from trove.drivers.engine import EngineDriver
 from trove.drivers.memory import MemoryDriver
-from trove.errors import TroveError
+from trove.errors import CorruptStoreError, TroveError
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -227,3 +229,42 @@ def test_a_repair_knows_again_when_rules_have_something_to_do(tmp_path: Path) ->
         assert driver.verify().problems == ()
         assert driver.get_lifecycle("b") == RULES
     check_due(rows_of(tmp_path / "store", tmp_path / "scratch"))
+
+
+def test_rules_that_nobody_can_read_are_told_and_can_be_set_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def older(**fields: object) -> LifecycleRule:
+        raise TypeError("unexpected keyword argument 'size_at_least'")
+
+    with opened(tmp_path) as driver:
+        driver.create_bucket("b")
+        driver.set_lifecycle("b", RULES[:1])
+        schedule._known.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(schedule, "LifecycleRule", older)
+            (problem,) = Examination(driver.opened().index).run()
+            assert problem.bucket == "b"
+            with pytest.raises(CorruptStoreError, match="newer Trove"):
+                driver.get_lifecycle("b")
+        driver.set_lifecycle("b", [])
+        assert driver.verify().ok
+
+
+def test_a_thousand_rules_cost_what_those_do_that_apply(tmp_path: Path) -> None:
+    def cost(rules: int) -> float:
+        with opened(tmp_path / f"{rules}", durability="relaxed") as driver:
+            driver.create_bucket("b")
+            for number in range(2000):
+                driver.put("b", f"k{number}", b"x")
+            some = [
+                LifecycleRule(f"{number}", f"none/{number}/", expiration_days=1) for number in range(rules)
+            ]
+            took = []
+            for again in (some, [*some, LifecycleRule("all", expiration_days=1)], []):
+                began = time.process_time()
+                driver.set_lifecycle("b", again)
+                took.append(time.process_time() - began)
+            return took[2]
+
+    assert cost(1000) < 5 * max(cost(1), cost(2))

@@ -25,6 +25,7 @@ INLINE, CHUNKS, LIST, MARKER = range(4)
 HAS_EXPIRY = 1  # a flag of an object's row
 HAS_RULES = 4  # one of a bucket's
 DAY = 86_400_000_000  # microseconds
+NEVER = (1 << 63) - 1  # a later instant than there is
 AT_THE_END = bytes([255]) * 8  # of time: where a bucket with rules stands among what is due
 UPLOAD_ID = 16  # bytes
 REFERENCE = struct.Struct("<16sIIQ")  # id, length and salt, pack, offset and above it the length decompressed
@@ -241,7 +242,8 @@ def next_step(chain: list[bytes | None], rules: list[dict[str, Any]]) -> int | N
                 moves[rule["transition_days"] * DAY] = rule["transition_storage"]
         held = attribute(current, 1) or "STANDARD"
         steps.extend(times[-1] + age for age, wanted in moves.items() if wanted != held)
-    return min(steps, default=None)
+    soonest = min(steps, default=NEVER)
+    return soonest if soonest < NEVER else None
 
 
 def check_chains(rows: Rows) -> None:

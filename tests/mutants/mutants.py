@@ -219,8 +219,8 @@ MUTANTS = (
     Mutant(
         "a part that is sent again is counted twice",
         "commit.pyx",
-        '        old = row_in(self.txn, self._side(table), key, "versions")\n        if old is not None:\n',
-        '        old = row_in(self.txn, self._side(table), key, "versions")\n        if False:\n',
+        "        old = row_in(self.txn, self._side(table), key, name_of(table))\n        if old is not None:\n",
+        "        old = row_in(self.txn, self._side(table), key, name_of(table))\n        if False:\n",
         (KILLS,),
     ),
     Mutant(
@@ -254,15 +254,15 @@ MUTANTS = (
     Mutant(
         "a delete marker is not kept apart from another of the same commit",
         "chain.pyx",
-        "(2 * counter + 2).to_bytes(4",
-        "(2).to_bytes(4",
+        "low = 2 * counter + 2 ",
+        "low = 2 ",
         (CLIENTS, SIEGE),
     ),
     Mutant(
         "a completion leaves its upload open",
         "multipart.pyx",
-        "        commit.delete_rows(UPLOADS, self.at)\n        return 0\n\n    cdef EngineInfo _sent",
-        "        return 0\n\n    cdef EngineInfo _sent",
+        "            commit.delete_rows(UPLOADS, self.at)\n            done = True\n",
+        "            done = True\n",
         (KILLS,),
     ),
     Mutant(
@@ -282,9 +282,23 @@ MUTANTS = (
     Mutant(
         "rules delete old versions with the newest",
         "lifecycle.pyx",
-        "            delete_current(commit, flags, place, self.now)\n",
+        "            delete_current(commit, flags, place, body, self.now)\n",
         "            commit.delete_object(place)\n",
         (SIEGE, "tests/_engine/test_lifecycle.py"),
+    ),
+    Mutant(
+        "what is due is not noted anew when a version goes",
+        "commit.pyx",
+        "            self._touch(key)\n        return self._drop(",
+        "            pass\n        return self._drop(",
+        ("tests/_engine/test_schedule.py",),
+    ),
+    Mutant(
+        "new rules leave what was due by the old ones",
+        "schedule.pyx",
+        "            if one != other:\n                yield one, other\n",
+        "            if one is None:\n                yield one, other\n",
+        ("tests/_engine/test_schedule.py",),
     ),
     Mutant(
         "an object that is moved to another class is as new",
@@ -414,7 +428,7 @@ MUTANTS = (
     Mutant(
         "nobody is told that packs were removed",
         "compact.pyx",
-        "        if dropped:\n",
+        "            if dropped:\n",
         "        if not self.numbers:\n",
         (COMPACT,),
     ),

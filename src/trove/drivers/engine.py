@@ -77,8 +77,8 @@ class EngineDriver(
       default), ``always`` or ``never``;
     - ``mode``: ``rw`` (the default), or ``r``, which writes nothing, and where there is no store raises
       NotFoundError;
-    - ``compaction``: ``auto`` (the default) gives the space of what was deleted back by itself, ``off`` only
-      when ``compact`` is called;
+    - ``compaction``: ``auto`` (the default) gives the space of what was deleted back by itself, ``off``
+      leaves that to ``compact``, and to other processes that have the store open without it;
     - ``lifecycle``: ``off`` (the default), or ``auto``, which frees what has expired about once a minute,
       applies the rules of buckets about once an hour, and aborts uploads that are older than ``upload_days``
       days, if that is not 0, the default;

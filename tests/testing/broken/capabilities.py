@@ -698,6 +698,7 @@ class TakesContradictingRules(MemoryDriver):
 
 
 @caught_by(
+    "test_lifecycle_old_versions_go_in_their_order",
     "test_lifecycle_report_of_expired",
     "test_lifecycle_report_of_moves",
 )
