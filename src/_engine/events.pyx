@@ -24,10 +24,10 @@ from .codec cimport (
     PUT_VERSION,
     REPLACES,
 )
-from .commit cimport operations_of
 from .core cimport Core, forks_so_far
 from .index cimport row
 from .info cimport info_of
+from .operations cimport operations_of
 from .reader cimport Session
 from .scan cimport Log
 from .state cimport STATE_SEQUENCE

@@ -37,8 +37,8 @@ from .codec cimport (
     SET_QUOTA,
     reference_at,
 )
-from .commit cimport operations_of
 from .index cimport Index, row
+from .operations cimport operations_of
 from .pack cimport Pack, Packs, PackWriter
 from .scan cimport Log
 from .state cimport STATE_BURNED, State

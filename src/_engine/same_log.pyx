@@ -16,8 +16,8 @@ from .codec cimport (
     PUT_VERSION,
     SET_BUCKET,
 )
-from .commit cimport operations_of
 from .index cimport Index, owner_in, row
+from .operations cimport operations_of
 from .scan cimport Log
 
 CHANGES = 20  # of a commit that are looked at when a store is opened, of maybe very many
