@@ -44,7 +44,7 @@ from .codec cimport (
     store32,
     store64,
 )
-from .index import HEAD
+from .index import CUT, HEAD, cut_in
 from .chain cimport HAS_RULES, expiry_key, flags_of, id_of, stamp_before, stamp_of, stamp_of_id, version_key
 from .index cimport row as row_in
 from .info cimport HAS_EXPIRY, ROW_HEAD, EngineInfo, info_of, now_us, row_expired
@@ -59,13 +59,6 @@ cdef enum:
     MOVING = 1 << 18       # references that are noted at once while they move
 
 _PAGE = bytes(3992)  # with its seal too long for a page with other rows, and not for one of its own
-CUT = b"cut"  # the meta row that says from which commit on the log has them all
-
-
-def cut_in(index, txn):
-    """The commit up to which the log may lack some, by what an index says; 0 where it has all."""
-    body = row_in(txn, index.meta, CUT, "meta")
-    return 0 if body is None else int.from_bytes(body[:8], "little")
 
 
 cdef bytes pointer_row(bytes stamp):

@@ -34,9 +34,9 @@ from trove.errors import (
 from .chunker cimport Chunker
 from .codec cimport CHUNK_ID, COMMIT, RECORD_HEADER, SETTLED, Encoder, hash128
 from .commit cimport Commit
-from .index cimport Index, row
+from .index cimport Index
 from . import background, reserve
-from .index import HEAD, index_error
+from .index import head, head_of, index_error
 from . import snapshots
 from .background import Background
 from .housekeeping import Wishes
@@ -577,12 +577,9 @@ cdef class Core:
         self.index.copy(folder)
         copy = Index(folder, readonly=True, lock=False)
         try:
-            txn = copy.begin()
-            head = head_of(copy, txn)
-            copy.end(txn)
+            return head(copy)
         finally:
             copy.close()
-        return head
 
 
 def patiently(call, interrupts):
@@ -617,11 +614,3 @@ def _like(error):
     other.__cause__, other.__context__ = error.__cause__, error.__context__
     other.__suppress_context__ = error.__suppress_context__
     return other.with_traceback(error.__traceback__)
-
-
-def head_of(Index index, txn):
-    """The sequence of the last commit that the index has."""
-    body = row(txn, index.meta, HEAD, "meta")
-    if body is None:
-        return 0
-    return int.from_bytes(body[:8], "little")

@@ -62,6 +62,7 @@ TABLES = (
     "meta",
 )
 HEAD = b"head"  # the row of the table ``meta``: which commit the index is at, and whose it is
+CUT = b"cut"  # the one that says from which commit on the log has them all
 SPARE = "spare"  # the table that holds no rows, but pages
 LIB_VERSION = 1  # LMDB 1.0's file format takes the 1,280 bytes of our longest keys
 
@@ -99,6 +100,36 @@ cpdef uint32_t owner_in(object txn, object meta) except? 0:
 cpdef uint32_t named_by(bytes store_id) except? 0:
     """How the head row of an index names the store with that id."""
     return int.from_bytes(store_id[:4], "little")
+
+
+def head_of(Index index, txn):
+    """The sequence of the last commit that the index has."""
+    body = row(txn, index.meta, HEAD, "meta")
+    return 0 if body is None else int.from_bytes(body[:8], "little")
+
+
+def head(Index index):
+    """The same, of an index that no transaction is open of yet."""
+    txn = index.begin()
+    try:
+        return head_of(index, txn)
+    finally:
+        index.end(txn)
+
+
+def cut_in(Index index, txn):
+    """The commit up to which the log may lack some, by what an index says; 0 where it has all."""
+    body = row(txn, index.meta, CUT, "meta")
+    return 0 if body is None else int.from_bytes(body[:8], "little")
+
+
+def cut_of(Index index):
+    """The same, of an index that no transaction is open of yet."""
+    txn = index.begin()
+    try:
+        return cut_in(index, txn)
+    finally:
+        index.end(txn)
 
 
 def index_error(error, doing):

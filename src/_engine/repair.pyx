@@ -45,10 +45,10 @@ from .state cimport STATE_BURNED, State
 from . import snapshots, store
 from .amend import Amendment as new_amendment
 from .cores import alone_with
-from .examine import examined_copy, head, opened_copy
+from .examine import examined_copy, opened_copy
 from .foreign import header_fits, is_foreign, is_of_no_pack, state_of
 from .gate import Gate
-from .index import index_error, is_older
+from .index import cut_of, head, index_error, is_older
 from .info import info_of_row
 from .opening import lay_out
 from .pack import is_unmade, pack_header, sync_folder
@@ -58,7 +58,7 @@ from .reports import Lost, Quarantined, RepairReport
 from .scan import records
 from .state import UNKNOWN_BOOT, is_state, this_boot
 from .same_log import is_of
-from .verify import Chunks, Meter, cut_of, cut_of_snapshots, objects_with, pack_file
+from .verify import Chunks, Meter, cut_of_snapshots, objects_with, pack_file
 from .voids import each_hole, holes_in_use, to_void
 
 BLOCK = 1 << 20  # bytes that are written again at a time

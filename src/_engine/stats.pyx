@@ -11,8 +11,7 @@ from .codec cimport SEAL
 from .core cimport Core
 from .index cimport Index
 from . import snapshots
-from .core import head_of
-from .index import index_error
+from .index import head_of, index_error
 from .reports import Stats
 
 

@@ -24,10 +24,9 @@ from .pack cimport Pack, Packs
 from .places cimport Stored, all_placed, chunk_key, find_chunk
 from .scan cimport Log
 from . import snapshots, store
-from .commit import cut_in
-from .examine import HOLDING, examined_copy, head, list_of, opened_copy, problem_of, references_of
+from .examine import HOLDING, examined_copy, list_of, opened_copy, problem_of, references_of
 from .folder_lock import FolderLock
-from .index import TABLES
+from .index import TABLES, cut_of, head
 from .naming import namer
 from .pack import is_unmade, pack_header
 from .recovery import BULK_BYTES, replay_chain
@@ -249,17 +248,8 @@ def differences(Index one, Index other):
         other.end(second)
 
 
-def cut_of(index):
-    """The commit up to which the log of an index may lack some; 0 where it has all."""
-    txn = (<Index>index).begin()
-    try:
-        return cut_in(index, txn)
-    finally:
-        (<Index>index).end(txn)
-
-
 def cut_of_snapshots(path, scratch, store_id):
-    """The same by the newest whole snapshot of the store at ``path``; 0 where there is none."""
+    """``cut_of`` by the newest whole snapshot of the store at ``path``; 0 where there is none."""
     folder = os.path.join(scratch, "newest")
     if not snapshots.restore(path, folder, store_id):
         return 0
