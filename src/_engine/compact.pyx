@@ -87,9 +87,7 @@ cdef class MoveChange(Change):
         if not moved:
             return 0
         number, start, end = self.extent
-        if not self.core.state.note_extent(number, start, end):
-            self.core.flush()
-            self.core.state.note_extent(number, start, end)
+        self.core.note_extent(number, start, end)
         return commit.move_chunks(b"".join(moved))
 
 
@@ -102,9 +100,7 @@ cdef class CutChange(Change):
 
     cdef int stage(self, Commit commit) except -1:
         for number, start, end in self.copies:
-            if not self.core.state.note_extent(number, start, end):
-                self.core.flush()
-                self.core.state.note_extent(number, start, end)
+            self.core.note_extent(number, start, end)
         return commit.cut_log(self.sequence)
 
 

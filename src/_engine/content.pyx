@@ -133,9 +133,7 @@ cdef class Content:
                 fresh[key] = (reference.pack, reference.offset, reference.length)
         # The commit may go to another pack than they did, and others may have flushed what is behind them.
         for number, start, end in self._extents:
-            if not core.state.note_extent(number, start, end):
-                core.flush()
-                core.state.note_extent(number, start, end)
+            core.note_extent(number, start, end)
         return 0
 
     def _pin_dropped(self):

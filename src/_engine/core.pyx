@@ -393,9 +393,7 @@ cdef class Core:
         offset = 0
         try:
             pack, offset = self.writer.append_commit(record.data, record.size, sequence, durable)
-            if not self.state.note_written(pack.number, offset + record.size):
-                self.flush()
-                self.state.note_written(pack.number, offset + record.size)
+            self.note_written(pack.number, offset + record.size)
             if durable:
                 self.flush()
             commit.finish(pack.number, offset)
@@ -482,9 +480,7 @@ cdef class Core:
             commit = Commit(self.index, txn, inflight, replaying=True)
             commit.replay(payload)
             commit.finish(number, offset)
-            if not self.state.note_written(number, offset + len(payload) + 64):
-                self.flush()
-                self.state.note_written(number, offset + len(payload) + 64)
+            self.note_written(number, offset + len(payload) + 64)
             txn.commit()
             # The lock went with it: others may have committed more before it comes back.
             txn = self.index.begin_write()
@@ -548,6 +544,20 @@ cdef class Core:
                 raise StorageIOError.of(cause, f"flushing {pack.path}") from cause
             self.state.note_flushed(number, end)
         self.state.note_durable(self.state.get(STATE_SEQUENCE))
+        return 0
+
+    cdef int note_written(self, uint32_t number, uint64_t end) except -1:
+        """Note that a pack is written up to ``end``; where there is no room for that, all is flushed first."""
+        if not self.state.note_written(number, end):
+            self.flush()
+            self.state.note_written(number, end)
+        return 0
+
+    cdef int note_extent(self, uint32_t number, uint64_t start, uint64_t end) except -1:
+        """Note likewise that an extent stands in a pack from ``start`` to ``end``."""
+        if not self.state.note_extent(number, start, end):
+            self.flush()
+            self.state.note_extent(number, start, end)
         return 0
 
     def roll_forward(self):
