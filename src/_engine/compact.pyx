@@ -24,8 +24,6 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 
-import lmdb
-
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
@@ -35,7 +33,7 @@ from .codec cimport CHUNK_ID, COMMIT, EXTENT, LENGTH_MASK, RECORD_HEADER, REFERE
 from .commit cimport Commit
 from .content cimport extent_head
 from .core cimport Change, Core
-from .index cimport row
+from .index cimport Reading, row
 from .pack cimport Pack, aligned
 from .places cimport Stored, chunk_key, find_chunk, key_at, reference_to
 from .scan cimport Scan
@@ -43,7 +41,6 @@ from .state cimport STATE_DROPPED, STATE_LEFT
 from . import snapshots
 from .folder_lock import FolderLock
 from .gate import locked
-from .index import index_error
 from .reports import CompactReport
 from .shrink import shrink
 
@@ -341,18 +338,13 @@ def space_of(Core core):
     What a copy of the chunks would take beside them is not dead: compaction could not give it back.
     """
     sizes = {}
-    txn = core.index.begin()
-    try:
+    with Reading(core.index) as txn:
         for number in core.packs.numbers():
             with suppress(FileNotFoundError):
                 # The space that is asked for ahead of the tail is given back by itself.
                 size = core.writer.tail if is_own(core, number) else os.path.getsize(core.packs.path(number))
                 sizes[number] = size, live_in(core.index, txn, number)
         beside = BESIDE * txn.stat(core.index.chunks)["entries"]
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)
     all_live = sum(live for _, live in sizes.values()) or 1
     return {
         number: (size, live, max(0, size - live - beside * live // all_live)) for number, (size, live) in sizes.items()
@@ -380,8 +372,7 @@ def living(Core core, Scan scan):
     count = int.from_bytes(pack.read(4, scan.start), "little")
     table = pack.read(20 * count, scan.start + 8)
     at = scan.start + aligned(8 + 20 * count)
-    txn = core.index.begin()
-    try:
+    with Reading(core.index) as txn:
         p = <const uint8_t *>PyBytes_AS_STRING(<bytes>table)
         for i in range(count):
             length = load32(p + 20 * i + CHUNK_ID) & LENGTH_MASK
@@ -389,10 +380,6 @@ def living(Core core, Scan scan):
             if key is not None:
                 found.append((key, at, length))
             at += length
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)
     return found
 
 

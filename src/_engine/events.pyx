@@ -25,7 +25,7 @@ from .codec cimport (
     REPLACES,
 )
 from .core cimport Core, forks_so_far
-from .index cimport row
+from .index cimport Reading, row
 from .info cimport info_of
 from .operations cimport operations_of
 from .reader cimport Session
@@ -85,13 +85,10 @@ class EngineWatcher(Watcher):
 
     def _head(self):
         cdef Core core = self._core
-        txn = core.index.begin()
-        try:
+        with Reading(core.index) as txn:
             if row(txn, core.index.buckets, self._bucket[:-1], "buckets") is None:
                 raise BucketNotFoundError.of(self._bucket[:-1].decode())
             return head_of(core.index, txn)
-        finally:
-            core.index.end(txn)
 
     def _go_back(self, number):
         """Begin with the events of the commit of that number, or behind it where it is not there."""

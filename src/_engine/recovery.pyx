@@ -19,7 +19,7 @@ from libc.stdint cimport uint64_t
 
 from .codec cimport COMMIT, RECORD_HEADER
 from .commit cimport Commit
-from .index cimport Index, owner_in, row
+from .index cimport Index, Reading, owner_in, row
 from .pack cimport Packs
 from .scan cimport Entry, Log
 from .state cimport STATE_BURNED, State
@@ -50,13 +50,10 @@ def trusted(path, packs, State state, first):
             check_file(path, known)
         index = Index(os.path.join(path, "index"), store_id=packs.store_id)
         index.watch(state)
-        txn = index.begin()
-        try:
+        with Reading(index) as txn:
             # Beside others the state may be ahead of this transaction.
             check_index(index, txn, packs, known.least if first else 0)
             recorded = not first or is_recorded(index, txn, packs)
-        finally:
-            index.end(txn)
     except CorruptStoreError as error:
         if index is not None:
             index.close()

@@ -37,7 +37,7 @@ from .codec cimport (
     SET_QUOTA,
     reference_at,
 )
-from .index cimport Index, row
+from .index cimport Index, Reading, row
 from .operations cimport operations_of
 from .pack cimport Pack, Packs, PackWriter
 from .scan cimport Log
@@ -475,8 +475,7 @@ class Repair:
         for pack in sorted({pack for pack, _ in damaged} - self._packs_there):
             self._quarantine.entries.append(Quarantined("the pack is missing", pack_file(pack), 0, 0, ""))
         places = {}
-        txn = index.begin()
-        try:
+        with Reading(index) as txn:
             with (
                 open(self._quarantine.file("chunks"), "wb") as chunks,
                 open(self._quarantine.file("objects.jsonl"), "w", encoding="utf-8") as objects,
@@ -494,8 +493,6 @@ class Repair:
                 for file in (chunks, objects):
                     file.flush()
                     os.fsync(file.fileno())
-        finally:
-            index.end(txn)
         self._quarantine.sync()
 
     def _void(self, packs, writer, spans):

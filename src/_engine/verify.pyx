@@ -19,7 +19,7 @@ from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
 from .codec cimport CHUNK_ID, PACK_HEADER, REFERENCE, reference_at
 from .core cimport Core
-from .index cimport Index, owner_in, row
+from .index cimport Index, Reading, owner_in, row
 from .pack cimport Pack, Packs
 from .places cimport Stored, all_placed, chunk_key, find_chunk
 from .scan cimport Log
@@ -185,8 +185,7 @@ def objects_with(Index index, damaged):
     # By where the index has them: an object may say otherwise, which the examination tells.
     places = {key: place for place, (key, *_) in damaged.items()}
     lists = {}
-    txn = index.begin()
-    try:
+    with Reading(index) as txn:
         for name in HOLDING:
             table = getattr(index, name)
             with txn.cursor(table) as walk:
@@ -205,8 +204,6 @@ def objects_with(Index index, damaged):
                             lists[held] = hit
                     if hit:
                         yield name, place, references, hit
-    finally:
-        index.end(txn)
 
 
 cdef list hits_in(bytes references, dict places):
@@ -223,8 +220,7 @@ cdef list hits_in(bytes references, dict places):
 
 def differences(Index one, Index other):
     """The rows in which two indexes differ: (table, key)."""
-    first, second = one.begin(), other.begin()
-    try:
+    with Reading(one) as first, Reading(other) as second:
         for name in TABLES:
             walks = [
                 ((bytes(key), bytes(value)) for key, value in txn.cursor(getattr(index, name)))
@@ -243,9 +239,6 @@ def differences(Index one, Index other):
                 else:
                     yield name, left[0]
                     left, right = next(walks[0], None), next(walks[1], None)
-    finally:
-        one.end(first)
-        other.end(second)
 
 
 def cut_of_snapshots(path, scratch, store_id):
@@ -303,11 +296,8 @@ class Verification:
         if index.damage is not None:
             self._problem(str(index.damage), file="index/data.mdb")
         # Without its lock file an index stays as it is only while a transaction of ours is open.
-        txn = index.begin()
-        try:
+        with Reading(index) as txn:
             return examined_copy(index.folder, target, index._lock)
-        finally:
-            index.end(txn)
 
     def _check_store_file(self):
         try:
@@ -339,24 +329,18 @@ class Verification:
     def _live_bytes(self, Index copy):
         if copy is None:
             return 0
-        txn = copy.begin()
-        try:
+        with Reading(copy) as txn:
             return sum(int.from_bytes(value[8:16], "little") for _, value in txn.cursor(copy.packs))
-        finally:
-            copy.end(txn)
 
     def _owner(self, Index copy):
         """The store that an index made from the log is to name: none, where the one there is does not either."""
         if copy is None:
             return self._packs.store_id
-        txn = copy.begin()
-        try:
+        with Reading(copy) as txn:
             owner = owner_in(txn, copy.meta)
-        finally:
-            copy.end(txn)
-        if owner not in (0, copy.owner):
-            self._problem("it is of another store", file="index/data.mdb")
-        return self._packs.store_id if owner else b""
+            if owner not in (0, copy.owner):
+                self._problem("it is of another store", file="index/data.mdb")
+            return self._packs.store_id if owner else b""
 
     def _rebuilt(self, Log log, at, copy, store_id):
         """An index made from the log, compared with the copy."""
