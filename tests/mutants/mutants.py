@@ -399,7 +399,7 @@ MUTANTS = (
     ),
     Mutant(
         "a damaged chunk is moved",
-        "compact.pyx",
+        "moving.pyx",
         "            if named(core, piece) == key[:CHUNK_ID]:\n",
         "            if len(key) > CHUNK_ID:\n",
         (COMPACT,),
