@@ -44,7 +44,7 @@ from .codec cimport (
     store32,
     store64,
 )
-from .index import CUT, HEAD, cut_in
+from .index import CUT, HEAD, cut_in, keys_under
 from .chain cimport HAS_RULES, expiry_key, flags_of, id_of, stamp_before, stamp_of, stamp_of_id, version_key
 from .index cimport row as row_in
 from .info cimport HAS_EXPIRY, ROW_HEAD, EngineInfo, info_of, now_us, row_expired
@@ -248,13 +248,7 @@ cdef class Commit:
         """Delete all rows whose keys begin with ``prefix``."""
         self._log(DELETE_ROWS, bytes([table]) + prefix, None)
         rows = self._side(table)
-        with self.txn.cursor(rows) as walk:
-            keys = []
-            found = walk.set_range(prefix)
-            while found and bytes(walk.key()[: len(prefix)]) == prefix:
-                keys.append(bytes(walk.key()))
-                found = walk.next()
-        for key in keys:
+        for key in list(keys_under(self.txn, rows, prefix)):
             if table == VERSIONS:
                 self._touch(key)
             self._drop(key, rows)

@@ -88,6 +88,18 @@ cdef bytes row(object txn, object table, bytes key, str name):
     return None if value is None else unsealed(key, value, name)
 
 
+def keys_under(txn, table, bytes prefix):
+    """The keys of a table that begin with ``prefix``, in order."""
+    with txn.cursor(table) as walk:
+        there = walk.set_range(prefix)
+        while there:
+            key = bytes(walk.key())
+            if not key.startswith(prefix):
+                return
+            yield key
+            there = walk.next()
+
+
 cpdef uint32_t owner_in(object txn, object meta) except? 0:
     """Whose the index is, as the head row in its table ``meta`` says: the first 4 bytes of the store's id.
 

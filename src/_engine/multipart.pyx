@@ -34,6 +34,7 @@ from .info cimport ROW_ETAG, ROW_HEAD, ROW_TIME, EngineInfo, attributes_block, i
 from .usage cimport Room
 from .cold import COLD, require_cold
 from .content import LISTED
+from .index import keys_under
 from .schedule import DAY
 
 cdef enum:
@@ -300,12 +301,8 @@ cdef list list_rows(Core core, UploadChange change):
     require_upload(core, change)
     found = []
     with Reading(core.index) as txn:
-        with txn.cursor(core.index.uploads) as walk:
-            there = walk.set_range(change.at)
-            while there and bytes(walk.key()[: len(change.at)]) == change.at:
-                key = bytes(walk.key())
-                found.append((key[len(change.at) :], bytes(row(txn, core.index.uploads, key, "uploads"))))
-                there = walk.next()
+        for key in keys_under(txn, core.index.uploads, change.at):
+            found.append((key[len(change.at) :], bytes(row(txn, core.index.uploads, key, "uploads"))))
     if not found or found[0][0]:
         raise UploadNotFoundError.of(change.bucket, change.key, change.upload_id)
     return found
