@@ -18,8 +18,8 @@ from .info cimport now_us
 from .pack cimport Pack, Packs, PackWriter
 from .places cimport Stored, find_chunk, reference_to
 from .usage cimport all_limits, packed_limits
-from .commit import cut_in
 from .examine import HOLDING
+from .index import cut_in
 from .usage import STORE
 from .verify import differences
 

@@ -24,12 +24,12 @@ from trove.errors import InvalidArgumentError, StorageIOError, TroveError, Unsup
 from . import snapshots
 from .backup_folder import BLOCK, FOLDERS, BackupFolder, File, Manifest, block_name, block_names
 from .core import Core
-from .examine import head
 from .folder_lock import FolderLock
+from .index import cut_of, head
 from .pack import sync_folder
 from .reports import BackupReport, Progress
 from .store import make_folder
-from .verify import Meter, cut_of
+from .verify import Meter
 
 # Nanoseconds. What was changed so shortly before it was looked at may change again and keep its time.
 _YOUNG = 2_000_000_000

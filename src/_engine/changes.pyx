@@ -43,6 +43,7 @@ from .info cimport (
     with_time,
     with_version_id,
 )
+from .index import keys_under
 
 _NO_ATTRIBUTES = bytes(5)
 
@@ -283,25 +284,17 @@ cdef class DeleteBucketChange(Change):
         cdef int flags = require_bucket(commit, self.bucket_name, self.bucket)
         expired = []
         prefix = self.bucket_name + b"\0"
-        cursor = commit.txn.cursor(commit.index.objects)
-        found = cursor.set_range(prefix)
-        while found and bytes(cursor.key()[: len(prefix)]) == prefix:
-            place = bytes(cursor.key())
+        for place in keys_under(commit.txn, commit.index.objects, prefix):
             # Where there is a version to hide, one whose time is over leaves a delete marker.
             body = commit.current(place)
             if flags & VERSIONED or id_of(body) or current(commit, place, "") is not None:
                 raise BucketNotEmptyError.of(self.bucket)
             expired.append(place)
-            found = cursor.next()
-        cursor.close()
-        with commit.txn.cursor(commit.index.versions) as older:
-            if older.set_range(prefix) and bytes(older.key()[: len(prefix)]) == prefix:
-                raise BucketNotEmptyError.of(self.bucket)
+        if next(keys_under(commit.txn, commit.index.versions, prefix), None) is not None:
+            raise BucketNotEmptyError.of(self.bucket)
         for place in expired:
             commit.delete_object(place)
-        with commit.txn.cursor(commit.index.uploads) as uploads:
-            some = uploads.set_range(prefix) and bytes(uploads.key()[: len(prefix)]) == prefix
-        if some:
+        if next(keys_under(commit.txn, commit.index.uploads, prefix), None) is not None:
             commit.delete_rows(UPLOADS, prefix)
         commit.delete_bucket(self.bucket_name)
         return 0

@@ -69,6 +69,3 @@ cdef class Commit:
     cdef int end_move(self, bint done) except -1
     cdef int _move(self, bytes packed, int more) except -1
     cdef int _count_moved(self) except -1
-
-
-cdef list operations_of(object payload, bint flags=*)

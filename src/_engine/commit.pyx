@@ -7,15 +7,12 @@ replay what was written down through the same methods. So an index that is rebui
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcpy
 
 from trove.errors import CorruptStoreError
 
 from .codec cimport (
     ADD_LIST,
-    CHUNK_ID,
     CHUNKS,
     COMMIT,
     CREATE_BUCKET,
@@ -29,7 +26,6 @@ from .codec cimport (
     LIST_ID,
     MARKER,
     MOVE_CHUNKS,
-    OPERATION,
     OUTLIVES,
     PUT_OBJECT,
     PUT_ROW,
@@ -39,133 +35,35 @@ from .codec cimport (
     REPLACES,
     SET_BUCKET,
     SET_QUOTA,
-    UPLOADS,
     VERSIONS,
-    Decoder,
     Encoder,
     Reference,
-    load32,
     load64,
     reference_at,
     sealed,
     store32,
     store64,
 )
-from .index import HEAD
+from .index import CUT, HEAD, cut_in, keys_under
 from .chain cimport HAS_RULES, expiry_key, flags_of, id_of, stamp_before, stamp_of, stamp_of_id, version_key
 from .index cimport row as row_in
 from .info cimport HAS_EXPIRY, ROW_HEAD, EngineInfo, info_of, now_us, row_expired
+from .operations cimport operations_of
 from .pack cimport aligned, write_header
 from .places cimport Stored, chunk_key, chunk_row, find_chunk
 from .schedule cimport Schedule, has_rules
-from .usage cimport LIMITS, Usage, has_quotas
+from .usage cimport Usage, has_quotas
 
 cdef enum:
     COMMIT_HEAD = 24
-    LONGEST_BUCKET = 255   # bytes of a name
-    LONGEST_KEY = 1024
-    LONGEST_BEHIND = 64    # what stands behind a place in the key of a row that is no object
-    LEAST_ROW = ROW_HEAD + 5
     MOVING = 1 << 18       # references that are noted at once while they move
 
-cdef uint64_t LATEST = 253402300799999999  # the last microsecond of the year 9999
-
 _PAGE = bytes(3992)  # with its seal too long for a page with other rows, and not for one of its own
-CUT = b"cut"  # the meta row that says from which commit on the log has them all
-
-
-def cut_in(index, txn):
-    """The commit up to which the log may lack some, by what an index says; 0 where it has all."""
-    body = row_in(txn, index.meta, CUT, "meta")
-    return 0 if body is None else int.from_bytes(body[:8], "little")
-
-
-cdef bint is_bucket_row(bytes row) noexcept:
-    """Whether it begins with a time that there is."""
-    return PyBytes_GET_SIZE(row) >= 8 and load64(<const uint8_t *>PyBytes_AS_STRING(row)) <= LATEST
 
 
 cdef bytes pointer_row(bytes stamp):
     """The row that says where the older version without an id stands: like a delete marker's, and no version."""
     return bytes([MARKER]) + bytes(ROW_HEAD + 4) + stamp
-
-
-cdef bint is_place(const char *name, Py_ssize_t length, Py_ssize_t more) noexcept:
-    """Whether that is a bucket's name, a NUL and a key, with at most ``more`` bytes behind it."""
-    cdef const char *nul = <const char *>memchr(name, 0, length)
-    if nul == NULL or not 0 < nul - name <= LONGEST_BUCKET:
-        return False
-    return 1 < length - (nul - name) <= LONGEST_KEY + 1 + more
-
-
-cdef bint is_text(const char *text, Py_ssize_t length):
-    try:
-        PyUnicode_DecodeUTF8(text, length, NULL)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-cdef int check_change(int operation, bytes first, bytes second) except -1:
-    """Raise CorruptStoreError for a change that nobody can have made: what is damaged may still have a checksum."""
-    cdef Py_ssize_t length = PyBytes_GET_SIZE(first)
-    cdef const char *name = PyBytes_AS_STRING(first)
-    cdef Py_ssize_t second_length = 0 if second is None else PyBytes_GET_SIZE(second)
-    cdef bint right
-    if operation == MOVE_CHUNKS:
-        right = length % REFERENCE == 0
-    elif operation == CUT_LOG:
-        right = length == 8
-    elif operation == ADD_LIST:
-        right = length == LIST_ID and second_length and second_length % REFERENCE == 0
-    elif operation == SET_QUOTA:
-        right = length <= LONGEST_BUCKET and memchr(name, 0, length) == NULL and is_text(name, length)
-        right = right and second_length == LIMITS
-    elif operation in (CREATE_BUCKET, SET_BUCKET, DELETE_BUCKET):
-        right = 0 < length <= LONGEST_BUCKET and memchr(name, 0, length) == NULL and is_text(name, length)
-        right = right and (operation == DELETE_BUCKET or is_bucket_row(second))
-    elif operation == DELETE_ROWS:
-        right = length > 2 and VERSIONS <= name[0] <= UPLOADS and memchr(name + 1, 0, length - 1) != NULL
-    elif operation in (PUT_ROW, DELETE_ROW):
-        right = length > 1 and VERSIONS <= name[0] <= UPLOADS and is_place(name + 1, length - 1, LONGEST_BEHIND)
-        right = right and (operation == DELETE_ROW or second_length >= LEAST_ROW)
-    else:
-        right = is_place(name, length, 0) and is_text(name, length)
-        right = right and (operation == DELETE_OBJECT or second_length >= LEAST_ROW)
-    if not right:
-        raise CorruptStoreError(f"a commit in the log holds a change of the kind {operation} that can't be")
-    return 0
-
-
-cdef list operations_of(object payload, bint flags=False):
-    """What the payload of a commit's record lists: (operation, bucket or place or list id, row or references).
-
-    With ``flags`` each operation has its flags (OperationFlag).
-
-    Raises CorruptStoreError for an operation that a newer version wrote, and for what can't be.
-    """
-    cdef Decoder decoder = Decoder(payload)
-    cdef uint32_t i, count
-    cdef int operation, flagged
-    cdef list found = []
-    decoder.take(16)
-    count = decoder.u32()
-    decoder.take(4)
-    for i in range(count):
-        flagged = decoder.u8()
-        operation = flagged & OPERATION
-        first = decoder.text()
-        second = None
-        if operation in (PUT_OBJECT, PUT_VERSION, PUT_ROW, ADD_LIST, CREATE_BUCKET, SET_BUCKET, SET_QUOTA):
-            second = decoder.text()
-        elif operation not in (DELETE_OBJECT, DELETE_ROW, DELETE_ROWS, DELETE_BUCKET, MOVE_CHUNKS, CUT_LOG):
-            raise CorruptStoreError(
-                f"a commit in the log holds a change of the unknown kind {operation}; it was written by a "
-                "newer Trove: update this one"
-            )
-        check_change(operation, first, second)
-        found.append((flagged if flags else operation, first, second))
-    return found
 
 
 cdef str name_of(int table):
@@ -354,13 +252,7 @@ cdef class Commit:
         """Delete all rows whose keys begin with ``prefix``."""
         self._log(DELETE_ROWS, bytes([table]) + prefix, None)
         rows = self._side(table)
-        with self.txn.cursor(rows) as walk:
-            keys = []
-            found = walk.set_range(prefix)
-            while found and bytes(walk.key()[: len(prefix)]) == prefix:
-                keys.append(bytes(walk.key()))
-                found = walk.next()
-        for key in keys:
+        for key in list(keys_under(self.txn, rows, prefix)):
             if table == VERSIONS:
                 self._touch(key)
             self._drop(key, rows, name_of(table))

@@ -4,12 +4,10 @@ from typing import Literal, overload
 from .core import Core
 from .reports import CompactReport, Progress
 
-SLICE: int
 DEAD_SHARE: int
 ACTIVE_DEAD: int
 ROUND: int
 LEAST_GAIN: int
-BESIDE: int
 KEPT_SHARE: int
 KEPT_LEAST: int
 KEPT_MOST: int

@@ -21,38 +21,28 @@ Who dies on the way leaves chunks copied that nobody needs yet, and packs that t
 import fcntl
 import os
 import threading
-import time
 from contextlib import contextmanager, suppress
 
-import lmdb
+from libc.stdint cimport uint64_t
 
-from cpython.bytes cimport PyBytes_AS_STRING
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from trove.errors import StorageIOError, TroveError
 
-from trove.errors import CorruptStoreError, StorageIOError, TroveError
-
-from .codec cimport CHUNK_ID, COMMIT, EXTENT, LENGTH_MASK, RECORD_HEADER, REFERENCE, load32, reference_at
 from .commit cimport Commit
-from .content cimport extent_head
 from .core cimport Change, Core
-from .index cimport row
-from .pack cimport Pack, aligned
-from .places cimport Stored, chunk_key, find_chunk, key_at, reference_to
-from .scan cimport Scan
+from .index cimport Reading, row
+from .pack cimport Pack
 from .state cimport STATE_DROPPED, STATE_LEFT
 from . import snapshots
 from .folder_lock import FolderLock
 from .gate import locked
-from .index import index_error
+from .moving import BESIDE, Moving
 from .reports import CompactReport
 from .shrink import shrink
 
-SLICE = 4 << 20            # bytes of live chunks that are moved by one commit, about
 DEAD_SHARE = 20            # a pack is given up when more than one part in so many of it is dead
 ACTIVE_DEAD = 1 << 20      # and, if it may still be appended to, so many bytes more than are kept for watchers
 ROUND = 1 << 30            # bytes that are moved before packs are removed, at most about
 LEAST_GAIN = 64 << 10      # bytes that such a round must give back for another to follow
-BESIDE = 20 + REFERENCE    # bytes that a chunk takes beside its own: in the table of its extent, and where it was moved
 # Bytes of the newest commits that are kept for watchers, whatever becomes of their packs: a part of what lives,
 KEPT_SHARE = 16
 KEPT_LEAST = 256 << 10     # and at least
@@ -69,30 +59,6 @@ cdef class LeaveChange(Change):
         return 0
 
 
-cdef class MoveChange(Change):
-    """Says where copies of chunks stand, of those that still live where they were copied from."""
-
-    cdef Core core
-    cdef uint32_t source
-    cdef list copies                  # (reference to the copy, offset that it was copied from)
-    cdef tuple extent                 # (pack, start, end) of the copies
-
-    cdef int stage(self, Commit commit) except -1:
-        cdef Stored chunk
-        moved = []
-        for copied, offset in self.copies:
-            key = chunk_key(reference_at(<const uint8_t *>PyBytes_AS_STRING(<bytes>copied)))
-            if find_chunk(commit.index, commit.txn, key, &chunk) and (chunk.pack, chunk.offset) == (self.source, offset):
-                moved.append(copied)
-        if not moved:
-            return 0
-        number, start, end = self.extent
-        if not self.core.state.note_extent(number, start, end):
-            self.core.flush()
-            self.core.state.note_extent(number, start, end)
-        return commit.move_chunks(b"".join(moved))
-
-
 cdef class CutChange(Change):
     """Says up to which commit the log may lack some; what was copied of later ones is flushed with it."""
 
@@ -102,9 +68,7 @@ cdef class CutChange(Change):
 
     cdef int stage(self, Commit commit) except -1:
         for number, start, end in self.copies:
-            if not self.core.state.note_extent(number, start, end):
-                self.core.flush()
-                self.core.state.note_extent(number, start, end)
+            self.core.note_extent(number, start, end)
         return commit.cut_log(self.sequence)
 
 
@@ -142,15 +106,14 @@ def live_in(index, txn, number):
 
 
 class Compaction:
-    """One run; ``stopped`` says between two slices whether to end it."""
+    """One run; ``stopped`` says between two slices whether to end it, ``gentle`` to leave half of the time to others."""
 
     def __init__(self, core, progress, stopped, gentle):
         self._core = core
         self._progress = progress
         self._stopped = stopped
-        self._gentle = gentle  # whether to leave half of the time to others
-        self._moved = self._beside = self._kept = self._freed = self._packs = 0
-        self._wanted = 0  # bytes that live in the packs that were taken so far
+        self._moving = Moving(core, progress, stopped, gentle)
+        self._kept = self._freed = self._packs = 0
 
     def run(self):
         """Give packs up until nothing is left to gain; the report."""
@@ -165,11 +128,11 @@ class Compaction:
             if self._gain() < before + LEAST_GAIN:
                 break
         if self._progress is not None:
-            self._progress(self._moved or 1, self._moved or 1)
-        return CompactReport(self._moved, self._freed, self._packs)
+            self._progress(self._moving.moved or 1, self._moving.moved or 1)
+        return CompactReport(self._moving.moved, self._freed, self._packs)
 
     def _gain(self):
-        return self._freed - self._moved - self._beside - self._kept
+        return self._freed - self._moving.moved - self._moving.beside - self._kept
 
     # Which packs.
 
@@ -206,7 +169,7 @@ class Compaction:
                     continue
                 taken.append((number, fd))
                 room -= live
-                self._wanted += live
+                self._moving.wanted += live
             yield taken
         finally:
             for _, fd in taken:
@@ -227,7 +190,7 @@ class Compaction:
         cdef DropChange change = DropChange.__new__(DropChange)
         commits = []
         for number, _ in taken:
-            commits += self._move(number)
+            commits += self._moving.move(number)
             if self._stopped.is_set():
                 return
         spaces = space_of(core)
@@ -276,50 +239,6 @@ class Compaction:
         self._kept += sum(map(len, records))
         return [((<Pack>pack).number, end - sum(map(len, records)), end)]
 
-    def _move(self, number):
-        """Copy what lives in a pack to this process's own; the commits in it: [(sequence, pack, offset, length)]."""
-        cdef Core core = self._core
-        cdef Scan scan = Scan(core.packs, number)
-        commits, pending, size = [], [], 0
-        while scan.next() and not self._stopped.is_set():
-            if scan.kind == COMMIT:
-                commits.append((scan.sequence, number, scan.offset, RECORD_HEADER + aligned(scan.length)))
-            elif scan.kind == EXTENT:
-                # Those that stood next to each other do so again: an object that is read at once stays so.
-                found = living(core, scan)
-                pending += found
-                size += sum(length for _, _, length in found)
-                if size >= SLICE:
-                    self._move_slice(scan.blocks.pack, pending)
-                    pending, size = [], 0
-        if pending:
-            self._move_slice(scan.blocks.pack, pending)
-        return commits
-
-    def _move_slice(self, Pack pack, pending):
-        cdef Core core = self._core
-        cdef MoveChange change = MoveChange.__new__(MoveChange)
-        begun = time.monotonic()
-        copied = read_living(core, pack, pending)
-        if copied:
-            head = extent_head([(piece, key[:CHUNK_ID]) for key, _, piece in copied], core.packs.seed)
-            target, start = core.writer.reserve_extent(head, sum(len(piece) for _, _, piece in copied))
-            core.writer.write_data(target, start, [piece for _, _, piece in copied])
-            change.core, change.source, change.copies = core, pack.number, []
-            end = start
-            for key, offset, piece in copied:
-                change.copies.append((reference_to(key, len(piece), target.number, end), offset))
-                end += len(piece)
-            change.extent = target.number, start - len(head), end
-            core.submit(change)
-            self._moved += end - start
-            self._beside += len(copied) * BESIDE
-        if self._progress is not None:
-            self._progress(self._moved, max(self._wanted, self._moved + 1))
-        if self._gentle:
-            self._stopped.wait(time.monotonic() - begun)
-
-
 def leave_if_asked(Core core):
     """Begin another pack with the next write where somebody wants to compact the present one."""
     if core.writer.pack is not None and core.writer.pack.number <= core.state.get(STATE_LEFT):
@@ -349,18 +268,13 @@ def space_of(Core core):
     What a copy of the chunks would take beside them is not dead: compaction could not give it back.
     """
     sizes = {}
-    txn = core.index.begin()
-    try:
+    with Reading(core.index) as txn:
         for number in core.packs.numbers():
             with suppress(FileNotFoundError):
                 # The space that is asked for ahead of the tail is given back by itself.
                 size = core.writer.tail if is_own(core, number) else os.path.getsize(core.packs.path(number))
                 sizes[number] = size, live_in(core.index, txn, number)
         beside = BESIDE * txn.stat(core.index.chunks)["entries"]
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)
     all_live = sum(live for _, live in sizes.values()) or 1
     return {
         number: (size, live, max(0, size - live - beside * live // all_live)) for number, (size, live) in sizes.items()
@@ -377,58 +291,6 @@ def locked_pack(Core core, number):
         return fd
     os.close(fd)
     return None
-
-
-def living(Core core, Scan scan):
-    """The chunks of the extent that ``scan`` is at which live there: [(key, offset, length)]."""
-    cdef Pack pack = scan.blocks.pack
-    cdef const uint8_t *p
-    cdef uint32_t i, length
-    found = []
-    count = int.from_bytes(pack.read(4, scan.start), "little")
-    table = pack.read(20 * count, scan.start + 8)
-    at = scan.start + aligned(8 + 20 * count)
-    txn = core.index.begin()
-    try:
-        p = <const uint8_t *>PyBytes_AS_STRING(<bytes>table)
-        for i in range(count):
-            length = load32(p + 20 * i + CHUNK_ID) & LENGTH_MASK
-            key = key_at(core.index, txn, table[20 * i : 20 * i + CHUNK_ID], pack.number, at)
-            if key is not None:
-                found.append((key, at, length))
-            at += length
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)
-    return found
-
-
-def read_living(Core core, Pack pack, pending):
-    """The bytes of those chunks, but for what is damaged: [(key, offset, bytes)]; neighbours are read at once."""
-    copied = []
-    first = 0
-    while first < len(pending):
-        last = first
-        while last + 1 < len(pending) and pending[last + 1][1] == pending[last][1] + pending[last][2]:
-            last += 1
-        start, end = pending[first][1], pending[last][1] + pending[last][2]
-        try:
-            data = memoryview(pack.read(end - start, start))
-        except (CorruptStoreError, StorageIOError):
-            data = None
-        for key, offset, length in pending[first : last + 1]:
-            if data is None:
-                continue  # verify tells
-            piece = data[offset - start : offset - start + length]
-            if named(core, piece) == key[:CHUNK_ID]:
-                copied.append((key, offset, piece))
-        first = last + 1
-    return copied
-
-
-cdef bytes named(Core core, const uint8_t[::1] piece):
-    return core.name(&piece[0], piece.shape[0])
 
 
 def compact(Core core, progress=None, *, wait=True, stopped=None, gentle=False):

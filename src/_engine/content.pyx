@@ -46,7 +46,7 @@ from .codec cimport (
 )
 from .commit cimport Commit
 from .core cimport Core, forks_so_far
-from .index cimport row
+from .index cimport Reading, row
 from .pack cimport Pack, aligned, write_header
 from .places cimport Stored, chunk_key, find_chunk, stored
 from .usage cimport Room
@@ -133,9 +133,7 @@ cdef class Content:
                 fresh[key] = (reference.pack, reference.offset, reference.length)
         # The commit may go to another pack than they did, and others may have flushed what is behind them.
         for number, start, end in self._extents:
-            if not core.state.note_extent(number, start, end):
-                core.flush()
-                core.state.note_extent(number, start, end)
+            core.note_extent(number, start, end)
         return 0
 
     def _pin_dropped(self):
@@ -381,16 +379,13 @@ cdef object _place(Core core, Content content, list chunks, list raws):
     cdef Reference reference
     cdef uint8_t packed[REFERENCE]
     found = {}
-    txn = core.index.begin()
-    try:
+    with Reading(core.index) as txn:
         for piece, digest in chunks:
             memset(packed, 0, REFERENCE)
             memcpy(packed, PyBytes_AS_STRING(<bytes>digest), CHUNK_ID)
             body = row(txn, core.index.chunks, chunk_key(reference_at(packed)), "chunks")
             if body is not None:
                 found[digest] = body
-    finally:
-        core.index.end(txn)
     # By id, and by content where one id has several: (piece, its pinned place or else its number among the new).
     known, fresh, order = {}, [], []
     for piece, digest in chunks:

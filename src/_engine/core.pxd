@@ -63,4 +63,6 @@ cdef class Core:
     cdef int _care(self, Commit commit, bint durable) except -1
     cdef int _without_space(self, list changes, object error) except -1
     cdef int flush(self) except -1
+    cdef int note_written(self, uint32_t number, uint64_t end) except -1
+    cdef int note_extent(self, uint32_t number, uint64_t start, uint64_t end) except -1
     cdef object catch_up(self, object txn)

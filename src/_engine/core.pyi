@@ -1,4 +1,4 @@
-from typing import Any, Literal, overload
+from typing import Literal, overload
 
 from .background import Background
 from .housekeeping import Wishes
@@ -45,6 +45,3 @@ class Core:
     def background(self) -> Background: ...
     @property
     def wishes(self) -> Wishes: ...
-
-def head_of(index: Index, txn: Any) -> int:
-    """The sequence of the last commit that the index has, in an open transaction of it."""

@@ -34,9 +34,9 @@ from trove.errors import (
 from .chunker cimport Chunker
 from .codec cimport CHUNK_ID, COMMIT, RECORD_HEADER, SETTLED, Encoder, hash128
 from .commit cimport Commit
-from .index cimport Index, row
+from .index cimport Index
 from . import background, reserve
-from .index import HEAD, index_error
+from .index import head, head_of, index_error
 from . import snapshots
 from .background import Background
 from .housekeeping import Wishes
@@ -393,9 +393,7 @@ cdef class Core:
         offset = 0
         try:
             pack, offset = self.writer.append_commit(record.data, record.size, sequence, durable)
-            if not self.state.note_written(pack.number, offset + record.size):
-                self.flush()
-                self.state.note_written(pack.number, offset + record.size)
+            self.note_written(pack.number, offset + record.size)
             if durable:
                 self.flush()
             commit.finish(pack.number, offset)
@@ -482,10 +480,7 @@ cdef class Core:
             commit = Commit(self.index, txn, inflight, replaying=True)
             commit.replay(payload)
             commit.finish(number, offset)
-            end = offset + RECORD_HEADER + aligned(len(payload))
-            if not self.state.note_written(number, end):
-                self.flush()
-                self.state.note_written(number, end)
+            self.note_written(number, offset + RECORD_HEADER + aligned(len(payload)))
             txn.commit()
             # The lock went with it: others may have committed more before it comes back.
             txn = self.index.begin_write()
@@ -551,6 +546,20 @@ cdef class Core:
         self.state.note_durable(self.state.get(STATE_SEQUENCE))
         return 0
 
+    cdef int note_written(self, uint32_t number, uint64_t end) except -1:
+        """Note that a pack is written up to ``end``; where there is no room for that, all is flushed first."""
+        if not self.state.note_written(number, end):
+            self.flush()
+            self.state.note_written(number, end)
+        return 0
+
+    cdef int note_extent(self, uint32_t number, uint64_t start, uint64_t end) except -1:
+        """Note likewise that an extent stands in a pack from ``start`` to ``end``."""
+        if not self.state.note_extent(number, start, end):
+            self.flush()
+            self.state.note_extent(number, start, end)
+        return 0
+
     def roll_forward(self):
         """Finish what somebody who died had begun to commit, so that readers see it from now on, or never."""
         self.submit(RollForwardChange.__new__(RollForwardChange))
@@ -578,12 +587,9 @@ cdef class Core:
         self.index.copy(folder)
         copy = Index(folder, readonly=True, lock=False)
         try:
-            txn = copy.begin()
-            head = head_of(copy, txn)
-            copy.end(txn)
+            return head(copy)
         finally:
             copy.close()
-        return head
 
 
 def patiently(call, interrupts):
@@ -618,11 +624,3 @@ def _like(error):
     other.__cause__, other.__context__ = error.__cause__, error.__context__
     other.__suppress_context__ = error.__suppress_context__
     return other.with_traceback(error.__traceback__)
-
-
-def head_of(Index index, txn):
-    """The sequence of the last commit that the index has."""
-    body = row(txn, index.meta, HEAD, "meta")
-    if body is None:
-        return 0
-    return int.from_bytes(body[:8], "little")

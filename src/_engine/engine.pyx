@@ -40,7 +40,7 @@ from .chain cimport HAS_CHAINS, VERSIONED, flags_of, id_of, version_in
 from .codec cimport INLINE, MARKER, SEAL, check_seal, load64
 from .content cimport Content, ingest
 from .core cimport Change, Core, forks_so_far
-from .index cimport row
+from .index cimport Reading, row
 from .listing cimport page
 from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us
 from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of, references_now
@@ -159,8 +159,8 @@ cdef class Engine:
 
     def ping(self):
         core = self.core()
-        txn = core.index.begin()
-        core.index.end(txn)
+        with Reading(core.index):
+            pass
 
     cdef Core core(self):
         """The open core; in a forked child a new one, opened by the way."""
@@ -269,12 +269,9 @@ cdef class Engine:
 
     def _require_bucket(self, Core core, bucket, bytes name):
         """Raise BucketNotFoundError before data is read that could not be kept."""
-        txn = core.index.begin()
-        try:
+        with Reading(core.index) as txn:
             if row(txn, core.index.buckets, name, "buckets") is None:
                 raise BucketNotFoundError.of(bucket)
-        finally:
-            core.index.end(txn)
 
     def get(self, bucket, key, *, range=None, version_id=None):
         cdef Core core = self.core()
@@ -317,6 +314,7 @@ cdef class Engine:
         cdef bytes name = <bytes>place[0]
         cdef EngineInfo info = None
         cdef bytes references = None
+        # Not through ``Reading``: each get pays for it.
         txn = core.index.begin_copying()
         try:
             held = txn.get(name, None, core.index.objects)
@@ -343,8 +341,7 @@ cdef class Engine:
         cdef bytes wanted = version_id.encode()
         cdef EngineInfo info
         cdef bytes references = None
-        txn = core.index.begin_copying()
-        try:
+        with Reading(core.index, True) as txn:
             held = row(txn, core.index.buckets, place[1], "buckets")
             if held is None:
                 raise BucketNotFoundError.of(bucket)
@@ -365,10 +362,6 @@ cdef class Engine:
             if content and info.head()[0] != INLINE:
                 references = references_now(core, txn, info)
             return info, references
-        except lmdb.Error as error:
-            raise index_error(error, f"reading the index in {core.index.folder}") from error
-        finally:
-            core.index.end(txn)
 
     def head(self, bucket, key, *, version_id=None):
         cdef Core core = self.core()
@@ -448,8 +441,7 @@ cdef class Engine:
 
     def list_buckets(self):
         cdef Core core = self.core()
-        txn = core.index.begin()
-        try:
+        with Reading(core.index) as txn:
             buckets = []
             with txn.cursor(core.index.buckets) as walk:
                 found = walk.first()
@@ -460,10 +452,6 @@ cdef class Engine:
                     buckets.append(BucketInfo(name.decode(), _EPOCH + timedelta(microseconds=created)))
                     found = walk.next()
             return buckets
-        except lmdb.Error as error:
-            raise index_error(error, f"reading the index in {core.index.folder}") from error
-        finally:
-            core.index.end(txn)
 
     # Beyond the contract.
 
@@ -526,8 +514,7 @@ cdef class Engine:
         """Readers of those objects that are there, in one view of the store: [(key, reader)]."""
         cdef EngineInfo info
         readers = []
-        txn = core.index.begin_copying()
-        try:
+        with Reading(core.index, True) as txn:
             if txn.get(bucket.encode(), None, core.index.buckets) is None:
                 raise BucketNotFoundError.of(bucket)
             for key, place in places:
@@ -540,10 +527,6 @@ cdef class Engine:
                 references = None if info.head()[0] == INLINE else references_now(core, txn, info)
                 size = load64(info.head() + ROW_SIZE)
                 readers.append((key, reader_of(core, session, info, references, 0, size, self._verify)))
-        except lmdb.Error as error:
-            raise index_error(error, f"reading the index in {core.index.folder}") from error
-        finally:
-            core.index.end(txn)
         return readers
 
     def _change(self, Core core, method, args, options):

@@ -24,14 +24,14 @@ from .codec cimport (
     PUT_VERSION,
     REPLACES,
 )
-from .commit cimport operations_of
 from .core cimport Core, forks_so_far
-from .index cimport row
+from .index cimport Reading, row
 from .info cimport info_of
+from .operations cimport operations_of
 from .reader cimport Session
 from .scan cimport Log
 from .state cimport STATE_SEQUENCE
-from .core import head_of
+from .index import head, head_of
 from .pack import MissingPackError
 
 IN_COMMIT = 32  # bits of a sequence that number the changes of a commit
@@ -85,13 +85,10 @@ class EngineWatcher(Watcher):
 
     def _head(self):
         cdef Core core = self._core
-        txn = core.index.begin()
-        try:
+        with Reading(core.index) as txn:
             if row(txn, core.index.buckets, self._bucket[:-1], "buckets") is None:
                 raise BucketNotFoundError.of(self._bucket[:-1].decode())
             return head_of(core.index, txn)
-        finally:
-            core.index.end(txn)
 
     def _go_back(self, number):
         """Begin with the events of the commit of that number, or behind it where it is not there."""
@@ -132,18 +129,14 @@ class EngineWatcher(Watcher):
         """Find the commits that came since; whether there are any."""
         cdef Core core = self._core
         cdef Log log
-        txn = core.index.begin()
-        try:
-            head = head_of(core.index, txn)
-        finally:
-            core.index.end(txn)
-        if head <= self._at and self._log is not None:
+        newest = head(core.index)
+        if newest <= self._at and self._log is not None:
             return False
-        log = Log(core.packs, self._at, raised=self._raised(), begin=self._ends, until=head)
-        reached = log.follow(self._at, head)
-        if reached < head:
+        log = Log(core.packs, self._at, raised=self._raised(), begin=self._ends, until=newest)
+        reached = log.follow(self._at, newest)
+        if reached < newest:
             raise _lost(reached)
-        self._log, self._read, self._at, self._ends = log, 0, head, log.ends
+        self._log, self._read, self._at, self._ends = log, 0, newest, log.ends
         return True
 
     def get(self, timeout=None):

@@ -1,4 +1,3 @@
-from .index import Index
 from .reports import Problem
 
 def examined_copy(folder: str, target: str, lock: bool = True) -> tuple[int | None, list[Problem]]:
@@ -7,9 +6,6 @@ def examined_copy(folder: str, target: str, lock: bool = True) -> tuple[int | No
     ``lock`` is False for one that nobody writes to, and whose lock file must not be written either. Gives
     the commit that it is at, ``None`` when it is not readable at all, and its problems.
     """
-
-def head(index: Index) -> int:
-    """The number of the commit that an index is at."""
 
 def main() -> None:
     """Copy and examine: the folder of an index, a new folder, 0 or 1; the answer on standard output."""

@@ -37,8 +37,7 @@ from .index cimport Index, row
 from .info cimport EngineInfo, info_of
 from .places cimport Stored, chunk_key, stored
 from .usage cimport counted, whose
-from .core import head_of
-from .index import TABLES
+from .index import TABLES, head
 from .pages import check_pages
 from .schedule import scheduled, timetable_in
 from .reports import Problem
@@ -356,15 +355,6 @@ def row_number(Examination examination, name, bytes key):
     except CorruptStoreError:
         return None
     return None if body is None else int.from_bytes(body, "little")
-
-
-def head(Index index):
-    """The number of the commit that an index is at."""
-    txn = index.begin()
-    try:
-        return head_of(index, txn)
-    finally:
-        index.end(txn)
 
 
 # In a process of its own.

@@ -15,14 +15,14 @@ from trove.errors import CorruptStoreError
 from .pack import PACK_MAGIC, Packs
 from .state import durable_in, is_state
 
-_PACK_HEADER = 64
+PACK_HEADER = 64
 _STATE_SIZE = 4096
 _STATE_SEQUENCE = slice(40, 48)
 
 
 def header_fits(found: bytes) -> bool:
     """Whether a pack's header is what somebody wrote, of whatever format version."""
-    sealed = len(found) == _PACK_HEADER and found.startswith(PACK_MAGIC)
+    sealed = len(found) == PACK_HEADER and found.startswith(PACK_MAGIC)
     return sealed and xxh3_64_intdigest(found[:-8]) == int.from_bytes(found[-8:], "little")
 
 
@@ -51,7 +51,7 @@ def check_store(store: str, packs: Packs) -> None:
     for number in packs.numbers():
         try:
             with Path(packs.path(number)).open("rb") as file:
-                headers.append(file.read(_PACK_HEADER))
+                headers.append(file.read(PACK_HEADER))
         except OSError:
             pass  # whoever reads the log says so
     if is_of_no_pack(store, packs.store_id, headers):

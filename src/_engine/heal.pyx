@@ -10,8 +10,6 @@ write is called durable on top of it.
 
 import os
 
-import lmdb
-
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -20,10 +18,10 @@ from trove.errors import StorageIOError
 
 from .codec cimport CHUNK_ID, EXTENT, RECORD_HEADER, VOID
 from .core cimport Core
+from .index cimport Reading
 from .pack cimport Pack, aligned
 from .places cimport key_at
 from .scan cimport Scan
-from .index import index_error
 
 
 def write_again(Core core, Pack pack, uint64_t start, uint64_t end):
@@ -82,13 +80,8 @@ cdef int _copy(Core core, Scan scan, Pack pack, int fd, uint64_t end) except -1:
 
 cdef bint _referred_to(Core core, bytes digest, uint32_t number, uint64_t offset) except -1:
     """Whether a committed object has the chunk of that id in that place."""
-    txn = core.index.begin()
-    try:
+    with Reading(core.index) as txn:
         return key_at(core.index, txn, digest, number, offset) is not None
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)
 
 
 def _write(fd, data, offset):

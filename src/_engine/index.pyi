@@ -4,6 +4,7 @@ from trove.errors import CorruptStoreError, StorageIOError
 
 TABLES: Final[tuple[str, ...]]
 HEAD: Final[bytes]
+CUT: Final[bytes]
 SPARE: Final[str]
 LIB_VERSION: Final[int]
 
@@ -15,6 +16,18 @@ def is_older(path: str) -> bool:
 
 def owner_in(txn: Any, meta: Any) -> int:
     """Whose the index is, as its head row says; 0 where it does not say."""
+
+def head_of(index: Index, txn: Any) -> int:
+    """The sequence of the last commit that the index has, in an open transaction of it."""
+
+def head(index: Index) -> int:
+    """The same, of an index that no transaction is open of yet."""
+
+def cut_in(index: Index, txn: Any) -> int:
+    """The commit up to which the log may lack some, in an open transaction of it; 0 where it has all."""
+
+def cut_of(index: Index) -> int:
+    """The same, of an index that no transaction is open of yet."""
 
 def named_by(store_id: bytes) -> int:
     """How the head row of an index names the store with that id."""

@@ -62,6 +62,7 @@ TABLES = (
     "meta",
 )
 HEAD = b"head"  # the row of the table ``meta``: which commit the index is at, and whose it is
+CUT = b"cut"  # the one that says from which commit on the log has them all
 SPARE = "spare"  # the table that holds no rows, but pages
 LIB_VERSION = 1  # LMDB 1.0's file format takes the 1,280 bytes of our longest keys
 
@@ -87,6 +88,18 @@ cdef bytes row(object txn, object table, bytes key, str name):
     return None if value is None else unsealed(key, value, name)
 
 
+def keys_under(txn, table, bytes prefix):
+    """The keys of a table that begin with ``prefix``, in order."""
+    with txn.cursor(table) as walk:
+        there = walk.set_range(prefix)
+        while there:
+            key = bytes(walk.key())
+            if not key.startswith(prefix):
+                return
+            yield key
+            there = walk.next()
+
+
 cpdef uint32_t owner_in(object txn, object meta) except? 0:
     """Whose the index is, as the head row in its table ``meta`` says: the first 4 bytes of the store's id.
 
@@ -99,6 +112,30 @@ cpdef uint32_t owner_in(object txn, object meta) except? 0:
 cpdef uint32_t named_by(bytes store_id) except? 0:
     """How the head row of an index names the store with that id."""
     return int.from_bytes(store_id[:4], "little")
+
+
+def head_of(Index index, txn):
+    """The sequence of the last commit that the index has."""
+    body = row(txn, index.meta, HEAD, "meta")
+    return 0 if body is None else int.from_bytes(body[:8], "little")
+
+
+def head(Index index):
+    """The same, of an index that no transaction is open of yet."""
+    with Reading(index) as txn:
+        return head_of(index, txn)
+
+
+def cut_in(Index index, txn):
+    """The commit up to which the log may lack some, by what an index says; 0 where it has all."""
+    body = row(txn, index.meta, CUT, "meta")
+    return 0 if body is None else int.from_bytes(body[:8], "little")
+
+
+def cut_of(Index index):
+    """The same, of an index that no transaction is open of yet."""
+    with Reading(index) as txn:
+        return cut_in(index, txn)
 
 
 def index_error(error, doing):
@@ -143,6 +180,27 @@ cdef class Still:
     cdef int _let_go(self) except -1:
         self._index._growing = False
         return (<Rest>self._index._gate).let_go()
+
+
+cdef class Reading:
+    """A read transaction of an index; LMDB's errors come out typed. It is to end soon: writers take no space back meanwhile.
+
+    It gives memoryviews, or bytes where it is ``copying``: see ``Index.begin``.
+    """
+
+    def __cinit__(self, Index index, bint copying=False):
+        self._index = index
+        self._copying = copying
+
+    def __enter__(self):
+        self._txn = self._index._begin(not self._copying)
+        return self._txn
+
+    def __exit__(self, kind, error, trace):
+        txn, self._txn = self._txn, None
+        self._index.end(txn)
+        if error is not None and isinstance(error, lmdb.Error):
+            raise index_error(error, f"reading the index in {self._index.folder}") from error
 
 
 cdef class Index:

@@ -12,7 +12,6 @@ import threading
 from dataclasses import asdict
 from operator import attrgetter
 
-import lmdb
 from libc.stdint cimport int64_t
 
 from trove.driver.options import check_bucket, check_rules, check_time
@@ -25,7 +24,7 @@ from .codec cimport INLINE, load64
 from .commit cimport Commit
 from .content cimport Content
 from .core cimport Change, Core
-from .index cimport row
+from .index cimport Reading, row
 from .info cimport (
     ROW_ETAG,
     ROW_HEAD,
@@ -42,7 +41,6 @@ from .schedule cimport time_of
 from .chain import oldest_first
 from .cold import COLD
 from .content import WINDOW
-from .index import index_error
 from .schedule import class_at, expires, timetable_in
 from .transition import rewritten
 
@@ -78,16 +76,11 @@ def set_lifecycle(Core core, durable, bucket, rules):
 
 def get_lifecycle(Core core, bucket):
     name = check_bucket(bucket)
-    txn = core.index.begin()
-    try:
+    with Reading(core.index) as txn:
         body = row(txn, core.index.buckets, name.encode(), "buckets")
         if body is None:
             raise BucketNotFoundError.of(bucket)
         return [*timetable_in(body).rules]
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)
 
 
 # Applying.
@@ -268,8 +261,7 @@ def places_at(Core core, table, moment, after):
     """Places with rows up to ``moment`` in a table by time, behind the row ``after``: (some, where to go on)."""
     found = []
     end = expiry_key(moment + 1, b"")
-    txn = core.index.begin()
-    try:
+    with Reading(core.index) as txn:
         with txn.cursor(table(core.index)) as walk:
             there = walk.set_range(after + b"\0" if after else b"")
             while there:
@@ -281,7 +273,3 @@ def places_at(Core core, table, moment, after):
                     return found, key
                 there = walk.next()
         return found, None
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)

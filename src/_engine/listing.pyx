@@ -6,7 +6,6 @@ Over a common prefix it jumps by one look-up, so a page costs its own size, what
 
 import sys
 
-import lmdb
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t
@@ -17,8 +16,8 @@ from trove.errors import BucketNotFoundError
 
 from .codec cimport SEAL, check_seal
 from .core cimport Core
+from .index cimport Reading
 from .info cimport info_of, now_us, row_expired
-from .index import index_error
 
 
 cdef object page(Core core, object request):
@@ -38,8 +37,7 @@ cdef object page(Core core, object request):
     cdef str last = ""
     cdef const char *text
     start = request.start
-    txn = core.index.begin_copying()
-    try:
+    with Reading(core.index, True) as txn:
         if txn.get(bucket[: skip - 1], None, core.index.buckets) is None:
             raise BucketNotFoundError.of(request.bucket)
         walk = txn.cursor(core.index.objects)
@@ -72,7 +70,3 @@ cdef object page(Core core, object request):
             following = after_prefix(rolled_up)
             found = following is not None and walk.set_range(bucket + following.encode())
         return ObjectIterator(objects, prefixes)
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)

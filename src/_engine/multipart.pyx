@@ -8,7 +8,6 @@ object does. So they outlive whoever sent them, and what nobody completes or abo
 
 import uuid
 
-import lmdb
 from cpython.bytes cimport PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
 
@@ -30,12 +29,12 @@ from .codec cimport CHUNKS, LIST, LIST_ID, MARKER, REFERENCE, UPLOADS, Decoder, 
 from .commit cimport Commit
 from .content cimport Content, held_tail, ingest
 from .core cimport Change, Core
-from .index cimport Index, row
+from .index cimport Index, Reading, row
 from .info cimport ROW_ETAG, ROW_HEAD, ROW_TIME, EngineInfo, attributes_block, info_of, microseconds, now_us
 from .usage cimport Room
 from .cold import COLD, require_cold
 from .content import LISTED
-from .index import index_error
+from .index import keys_under
 from .schedule import DAY
 
 cdef enum:
@@ -274,8 +273,7 @@ def abort_older(Core core, days, stopped=None):
         return 0
     limit = now_us() - days * DAY
     old, aborted = [], 0
-    txn = core.index.begin()
-    try:
+    with Reading(core.index) as txn:
         with txn.cursor(core.index.uploads) as walk:
             there = walk.first()
             while there:
@@ -283,10 +281,6 @@ def abort_older(Core core, days, stopped=None):
                 if <int64_t>load64(info_of("", bytes(row(txn, core.index.uploads, at, "uploads")), 0).head() + ROW_TIME) < limit:
                     old.append(at)
                 there = walk.set_range(at + b"\xff\xff\xff")  # behind its parts
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)
     for at in old:
         if stopped is not None and stopped.is_set():
             break
@@ -299,8 +293,7 @@ def abort_older(Core core, days, stopped=None):
 cdef object require_upload(Core core, UploadChange change):
     """The storage class of an upload. Raises UploadNotFoundError, or BucketNotFoundError, where there is none."""
     found = None
-    txn = core.index.begin()
-    try:
+    with Reading(core.index) as txn:
         if row(txn, core.index.buckets, change.bucket_name, "buckets") is None:
             raise BucketNotFoundError.of(change.bucket)
         if change.at is not None:
@@ -308,28 +301,15 @@ cdef object require_upload(Core core, UploadChange change):
         if found is None:
             raise UploadNotFoundError.of(change.bucket, change.key, change.upload_id)
         return info_of(change.key, bytes(found), 0).storage_class
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)
 
 
 cdef list list_rows(Core core, UploadChange change):
     """The rows of an upload, its own first: [(what stands behind its key, row)]. Raises UploadNotFoundError."""
     require_upload(core, change)
     found = []
-    txn = core.index.begin()
-    try:
-        with txn.cursor(core.index.uploads) as walk:
-            there = walk.set_range(change.at)
-            while there and bytes(walk.key()[: len(change.at)]) == change.at:
-                key = bytes(walk.key())
-                found.append((key[len(change.at) :], bytes(row(txn, core.index.uploads, key, "uploads"))))
-                there = walk.next()
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)
+    with Reading(core.index) as txn:
+        for key in keys_under(txn, core.index.uploads, change.at):
+            found.append((key[len(change.at) :], bytes(row(txn, core.index.uploads, key, "uploads"))))
     if not found or found[0][0]:
         raise UploadNotFoundError.of(change.bucket, change.key, change.upload_id)
     return found
@@ -349,8 +329,7 @@ def list_multiparts(Core core, bucket):
     """The open uploads of a bucket, by key and then by time."""
     cdef bytes prefix = check_bucket(bucket).encode() + b"\0"
     found = []
-    txn = core.index.begin()
-    try:
+    with Reading(core.index) as txn:
         if row(txn, core.index.buckets, prefix[:-1], "buckets") is None:
             raise BucketNotFoundError.of(bucket)
         with txn.cursor(core.index.uploads) as walk:
@@ -361,8 +340,4 @@ def list_multiparts(Core core, bucket):
                 info = info_of(key.decode(), bytes(row(txn, core.index.uploads, at, "uploads")), 0)
                 found.append(UploadInfo(rest[:UPLOAD_ID].hex(), info.key, info.last_modified))
                 there = walk.set_range(at + b"\xff\xff\xff")  # behind its parts
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)
     return sorted(found, key=lambda upload: (upload.key.encode(), upload.initiated))

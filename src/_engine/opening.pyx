@@ -12,9 +12,9 @@ from .index cimport Index
 from .pack cimport Packs
 from .state cimport State
 from . import store
-from .core import head_of
 from .foreign import check_store
 from .gate import Gate, await_lockless_readers, locked
+from .index import head
 from .naming import blake3_hash
 from .pack import sync_folder
 from .recovery import changed_at, index_file, rebuilt, trusted
@@ -98,13 +98,11 @@ def _joined(path, parameters):
         if first:
             state.drop_slots(packs.numbers())
             # The index knows best which commit it is at.
-            txn = index.begin()
-            head = head_of(index, txn)
-            index.end(txn)
+            sequence = head(index)
             if clean:
-                state.reset(head)
+                state.reset(sequence)
             else:
-                state.sequence = head
+                state.sequence = sequence
             state.mark(False, this_boot(path))
         fcntl.flock(lifetime, fcntl.LOCK_SH)
         index.watch(state)

@@ -1,8 +1,6 @@
 # cython: language_level=3, boundscheck=False
 """Quota: the calls that set and show the limits of a bucket or of the store."""
 
-import lmdb
-
 from trove.driver.options import check_bucket, check_quota
 from trove.driver.types import Quota
 from trove.errors import BucketNotFoundError
@@ -10,9 +8,8 @@ from trove.errors import BucketNotFoundError
 from .changes cimport require_bucket
 from .commit cimport Commit
 from .core cimport Change, Core
-from .index cimport row
+from .index cimport Reading, row
 from .usage cimport LIMITS, limits_in, packed_limits, quota_key
-from .index import index_error
 
 
 cdef class QuotaChange(Change):
@@ -42,13 +39,8 @@ def set_quota(Core core, durable, bucket, max_bytes, max_objects):
 
 def get_quota(Core core, bucket):
     cdef bytes name = b"" if bucket is None else check_bucket(bucket).encode()
-    txn = core.index.begin()
-    try:
+    with Reading(core.index) as txn:
         if name and row(txn, core.index.buckets, name, "buckets") is None:
             raise BucketNotFoundError.of(bucket)
         body = row(txn, core.index.quotas, quota_key(name), "quotas")
         return Quota() if body is None else Quota(*limits_in(body))
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)

@@ -29,8 +29,8 @@ from .pack cimport Packs
 from .scan cimport Log
 from .state cimport STATE_DROPPED, STATE_OPENINGS, STATE_SEQUENCE, STATE_SIZE
 from . import recovery, snapshots
-from .core import head_of
 from .gate import Gate, in_use
+from .index import head
 from .pack import MissingPackError
 from .state import is_state, raised_in
 from .state import known as state_known
@@ -284,9 +284,7 @@ cdef class ReadonlyIndex(Index):
         """Follow the log to the commit that the state names."""
         cdef Log log
         cdef uint64_t until = self._words[<int>STATE_SEQUENCE >> 3]
-        txn = self._builder.begin()
-        base = head_of(self._builder, txn)
-        self._builder.end(txn)
+        base = head(self._builder)
         if base < until:
             log = Log(self._packs_of_store, base, raised=self._raised(), begin=self._ends, until=until)
             if recovery.replay_chain(self._builder, log, base, until) < until:

@@ -19,13 +19,12 @@ from libc.stdint cimport uint64_t
 
 from .codec cimport COMMIT, RECORD_HEADER
 from .commit cimport Commit
-from .index cimport Index, owner_in, row
+from .index cimport Index, Reading, owner_in, row
 from .pack cimport Packs
 from .scan cimport Entry, Log
 from .state cimport STATE_BURNED, State
 from . import snapshots
-from .core import head_of
-from .index import HEAD, index_error
+from .index import HEAD, head, head_of, index_error
 from .pack import sync_folder
 from .pages import check_pages
 from .same_log import is_made_by
@@ -51,13 +50,10 @@ def trusted(path, packs, State state, first):
             check_file(path, known)
         index = Index(os.path.join(path, "index"), store_id=packs.store_id)
         index.watch(state)
-        txn = index.begin()
-        try:
+        with Reading(index) as txn:
             # Beside others the state may be ahead of this transaction.
             check_index(index, txn, packs, known.least if first else 0)
             recorded = not first or is_recorded(index, txn, packs)
-        finally:
-            index.end(txn)
     except CorruptStoreError as error:
         if index is not None:
             index.close()
@@ -174,20 +170,18 @@ def replay(Index index, Packs packs, known, raised=(0, 0)):
     are none.
     """
     cdef Log log
-    txn = index.begin()
-    base = head_of(index, txn)
-    index.end(txn)
+    base = head(index)
     log = Log(packs, base, raised=raised)
     log.follow(base, LAST)
     if not known.intact:
         drop_torn(log, known.surely)
-    head = _apply_chain(index, log, base)
-    if log.damaged_after(head) or head < known.surely or (head < known.least and log.highest > head):
+    reached = _apply_chain(index, log, base)
+    if log.damaged_after(reached) or reached < known.surely or (reached < known.least and log.highest > reached):
         raise CorruptStoreError(
-            f"the log in {packs.folder} breaks after commit {head}, and later ones were on disk: a pack is damaged or "
+            f"the log in {packs.folder} breaks after commit {reached}, and later ones were on disk: a pack is damaged or "
             "missing; put it back, or run `trove repair` to save what is whole"
         )
-    return head, log.highest
+    return reached, log.highest
 
 
 cpdef uint64_t replay_chain(Index index, Log log, uint64_t base, uint64_t until=LAST, progress=None) except? 0:

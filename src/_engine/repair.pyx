@@ -9,17 +9,14 @@ objects that leave, is kept in ``quarantine/``.
 
 import json
 import os
-import re
 import shutil
-from collections import Counter
-from dataclasses import replace
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t
 
 import lmdb
 
-from trove.errors import CorruptStoreError, InvalidDSNError, NotFoundError, StorageIOError, TroveError
+from trove.errors import CorruptStoreError, NotFoundError, StorageIOError, TroveError
 
 from .amend cimport Amendment
 from .codec cimport (
@@ -37,28 +34,28 @@ from .codec cimport (
     SET_QUOTA,
     reference_at,
 )
-from .commit cimport operations_of
-from .index cimport Index, row
+from .index cimport Index, Reading, row
+from .operations cimport operations_of
 from .pack cimport Pack, Packs, PackWriter
 from .scan cimport Log
 from .state cimport STATE_BURNED, State
 from . import snapshots, store
 from .amend import Amendment as new_amendment
 from .cores import alone_with
-from .examine import examined_copy, head, opened_copy
-from .foreign import header_fits, is_foreign, is_of_no_pack, state_of
+from .examine import examined_copy, opened_copy
+from .foreign import is_foreign
 from .gate import Gate
-from .index import index_error, is_older
+from .identity import Identity, pack_heads
+from .index import cut_of, head, index_error, is_older
 from .info import info_of_row
 from .opening import lay_out
-from .pack import is_unmade, pack_header, sync_folder
+from .pack import pack_header, sync_folder
 from .quarantine import Quarantine
 from .recovery import BULK_BYTES, changed_at, index_file, replay_chain
 from .reports import Lost, Quarantined, RepairReport
-from .scan import records
-from .state import UNKNOWN_BOOT, is_state, this_boot
+from .state import UNKNOWN_BOOT, this_boot
 from .same_log import is_of
-from .verify import Chunks, Meter, cut_of, cut_of_snapshots, objects_with, pack_file
+from .verify import Chunks, Meter, cut_of_snapshots, objects_with, pack_file
 from .voids import each_hole, holes_in_use, to_void
 
 BLOCK = 1 << 20  # bytes that are written again at a time
@@ -82,7 +79,7 @@ def repair(path, make_parameters, progress=None):
     try:
         with Gate(path):
             # Before the lock is taken, which makes its file: what is no store is left as it is.
-            Repair(path, make_parameters, progress).parameters()
+            Identity(path, make_parameters).parameters()
         with alone_with(path):
             return Repair(path, make_parameters, progress).run()
     except lmdb.Error as error:
@@ -96,16 +93,15 @@ def repair(path, make_parameters, progress=None):
 class Repair:
     def __init__(self, path, make_parameters, progress):
         self._path = path
-        self._make_parameters = make_parameters
+        self._identity = Identity(path, make_parameters)
         self._progress = progress
         self._quarantine = Quarantine(path)
         self._lost = []
         self._done = []
-        self._misfit = "the STORE file was damaged"
 
     def run(self):
         """Repair all that needs it; the report."""
-        parameters = self._identity()
+        parameters = self._identity.written(self._quarantine, self._done)
         lay_out(self._path)
         packs = Packs(os.path.join(self._path, "packs"), bytes.fromhex(parameters.store_id), parameters.packed())
         self._mend_pack_headers(packs)
@@ -123,131 +119,8 @@ class Repair:
         meter.finish()
         return RepairReport(True, tuple(self._quarantine.entries), tuple(self._lost), tuple(self._done))
 
-    # Which store it is.
-
-    def parameters(self):
-        """What store it is, by the STORE file or whatever else says so; nothing is changed."""
-        return self._parameters_of_file() or (
-            self._parameters_of_packs() or self._parameters_of_text() or self._parameters_of_nothing()
-        )
-
-    def _identity(self):
-        """The parameters of the store; its STORE file is there afterwards."""
-        parameters = self._parameters_of_file()
-        if parameters is not None:
-            return parameters
-        parameters = self.parameters()
-        target = os.path.join(self._path, store.NAME)
-        if os.path.lexists(target):
-            self._quarantine.move(self._misfit, store.NAME)
-            self._quarantine.sync()
-        store.write(self._path, parameters)
-        sync_folder(self._path)
-        self._done.append("wrote the STORE file anew")
-        return parameters
-
-    def _parameters_of_file(self):
-        try:
-            parameters = store.read(self._path)
-        except CorruptStoreError:
-            if store.made_by_newer(self._path):
-                raise
-            return None
-        if parameters is not None:
-            heads = [found for _, found in self._pack_heads()]
-            if is_of_no_pack(self._path, bytes.fromhex(parameters.store_id), heads):
-                self._misfit = "the STORE file was of another store"
-                return None
-        return parameters
-
-    def _pack_heads(self):
-        """The header of every pack, or what there is of it: [(number, bytes)]."""
-        folder = os.path.join(self._path, "packs")
-        if not os.path.isdir(folder):
-            return []
-        heads = []
-        packs = Packs(folder, b"", b"")
-        for number in packs.numbers():
-            try:
-                with open(packs.path(number), "rb") as file:
-                    found = file.read(PACK_HEADER + 1)
-                    heads.append((number, b"" if is_unmade(found) else found[:PACK_HEADER]))
-            except OSError:
-                pass  # its content is missed later, by what refers to it
-        return heads
-
-    def _parameters_of_packs(self):
-        """From the header of the packs, which repeats them; where all headers are damaged, from what fits the records."""
-        whole, damaged = Counter(), Counter()
-        for number, found in self._pack_heads():
-            if len(found) < PACK_HEADER:
-                continue
-            version, store_id, packed = int.from_bytes(found[8:12], "little"), found[16:32], found[32:48]
-            if found == pack_header(number, store_id, packed):
-                whole[store_id, packed] += 1
-            elif version > store.FORMAT and header_fits(found):
-                raise CorruptStoreError(
-                    f"{pack_file(number)} has the format {version} and this Trove knows {store.FORMAT}: a newer one "
-                    "made it; update Trove"
-                )
-            else:
-                damaged[store_id, packed] += 1
-        page = state_of(self._path)
-        for candidates in (whole, damaged):
-            # A pack of another store says so just as well: ``state`` tells, and else the greater number.
-            for store_id, packed in sorted(candidates, key=lambda one: (not is_state(page, one[0]), -candidates[one])):
-                try:
-                    parameters = store.Parameters.unpacked(store_id, packed)
-                except (IndexError, ValueError):
-                    continue
-                if candidates is whole or self._fits(store_id):
-                    return parameters
-        return None
-
-    def _fits(self, store_id):
-        """Whether some pack has a record under the seed of that store."""
-        packs = Packs(os.path.join(self._path, "packs"), store_id, b"")
-        for number in packs.numbers():
-            try:
-                if next(records(packs, number), None) is not None:
-                    return True
-            except TroveError:
-                continue
-        return False
-
-    def _parameters_of_text(self):
-        """From what the damaged STORE file still says, if the records of a pack fit the id in it."""
-        try:
-            with open(os.path.join(self._path, store.NAME), "rb") as file:
-                text = file.read(1 << 16)
-        except OSError:
-            return None
-        found = re.search(rb'"store_id": "([0-9a-f]{32})"', text)
-        if not found or not self._fits(bytes.fromhex(found[1].decode())):
-            return None
-        try:
-            return store.Parameters(**json.loads(text.partition(b"\n")[2].partition(b"\n")[0]))
-        except (TypeError, ValueError):
-            return replace(self._make_parameters(), store_id=found[1].decode())
-
-    def _parameters_of_nothing(self):
-        """A new identity, for a store that has no data yet. Raises CorruptStoreError where there is some.
-
-        InvalidDSNError or NotFoundError where there is no store.
-        """
-        if any(len(found) >= PACK_HEADER for _, found in self._pack_heads()):
-            raise CorruptStoreError(
-                f"{os.path.join(self._path, store.NAME)} is damaged or missing and no pack says which store it was; "
-                "put back a copy of the file, or copy any other file of the store that is whole, and repair again"
-            )
-        if not store.looks_like_one(self._path):
-            if not os.listdir(self._path):
-                raise NotFoundError(f"there is no store in {self._path}; check the path, or open it to make one")
-            raise InvalidDSNError(f"{self._path} is not a store of Trove, or nothing of it is left; check the path")
-        return self._make_parameters()
-
     def _mend_pack_headers(self, packs):
-        for number, found in self._pack_heads():
+        for number, found in pack_heads(self._path):
             wanted = pack_header(number, packs.store_id, packs.parameters)
             if len(found) < PACK_HEADER or found == wanted:
                 continue
@@ -475,8 +348,7 @@ class Repair:
         for pack in sorted({pack for pack, _ in damaged} - self._packs_there):
             self._quarantine.entries.append(Quarantined("the pack is missing", pack_file(pack), 0, 0, ""))
         places = {}
-        txn = index.begin()
-        try:
+        with Reading(index) as txn:
             with (
                 open(self._quarantine.file("chunks"), "wb") as chunks,
                 open(self._quarantine.file("objects.jsonl"), "w", encoding="utf-8") as objects,
@@ -494,8 +366,6 @@ class Repair:
                 for file in (chunks, objects):
                     file.flush()
                     os.fsync(file.fileno())
-        finally:
-            index.end(txn)
         self._quarantine.sync()
 
     def _void(self, packs, writer, spans):

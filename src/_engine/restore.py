@@ -19,8 +19,8 @@ from trove.errors import CorruptStoreError, InvalidDSNError, StorageIOError, Tro
 from . import store
 from .backup_folder import FOLDERS, BackupFolder, File, Manifest
 from .cores import close_core, open_core
-from .examine import head
 from .folder_lock import FolderLock
+from .index import head
 from .pack import Packs, sync_folder
 from .reports import Problem, Progress, RestoreReport
 from .scan import records

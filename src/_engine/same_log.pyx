@@ -16,8 +16,8 @@ from .codec cimport (
     PUT_VERSION,
     SET_BUCKET,
 )
-from .commit cimport operations_of
-from .index cimport Index, owner_in, row
+from .index cimport Index, Reading, owner_in, row
+from .operations cimport operations_of
 from .scan cimport Log
 
 CHANGES = 20  # of a commit that are looked at when a store is opened, of maybe very many
@@ -56,20 +56,18 @@ def is_of(Index index, Log log, at):
     """
     commits = [each for each in log.numbered() if each[0] <= at]
     other = 0
-    txn = index.begin()
     try:
-        owner = owner_in(txn, index.meta)
-        if owner:
-            return owner == index.owner
-        for place, body in made_last(log, commits).items():
-            found = row(txn, index.objects, place, "objects")
-            if found is not None and found == body:
-                return True
-            other += found is not None or body is not None
+        with Reading(index) as txn:
+            owner = owner_in(txn, index.meta)
+            if owner:
+                return owner == index.owner
+            for place, body in made_last(log, commits).items():
+                found = row(txn, index.objects, place, "objects")
+                if found is not None and found == body:
+                    return True
+                other += found is not None or body is not None
     except CorruptStoreError:
         return False
-    finally:
-        index.end(txn)
     return other <= at - len(commits)
 
 

@@ -10,15 +10,13 @@ import fcntl
 import os
 import shutil
 
-import lmdb
-
 from trove.errors import DriverClosedError, StorageIOError, TroveError
 
 from .core cimport Core
-from .index cimport Index
+from .index cimport Index, Reading
 from .core import patiently
 from .gate import Gate, await_lockless_readers, locked
-from .index import TABLES, index_error
+from .index import TABLES
 from .pack import sync_folder
 
 WASTE = 16 << 20  # bytes that must be gained, and a quarter of what was ever used
@@ -27,16 +25,11 @@ WASTE = 16 << 20  # bytes that must be gained, and a quarter of what was ever us
 def is_wasteful(Core core):
     """Whether much of the index is pages that nothing is in any more."""
     cdef Index index = core.index
-    txn = index.begin()
-    try:
+    with Reading(index) as txn:
         taken, used = index.used_bytes(), 0
         for name in TABLES:
             found = txn.stat(getattr(index, name))
             used += found["psize"] * (found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"])
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {index.folder}") from error
-    finally:
-        index.end(txn)
     # Pages that are there beforehand, and were never used, are none: a snapshot asks for them.
     return taken - used > max(WASTE, taken // 4)
 

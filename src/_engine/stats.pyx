@@ -3,16 +3,13 @@
 
 import os
 
-import lmdb
-
 from trove.errors import StorageIOError
 
 from .codec cimport SEAL
 from .core cimport Core
-from .index cimport Index
+from .index cimport Index, Reading
 from . import snapshots
-from .core import head_of
-from .index import index_error
+from .index import head_of
 from .reports import Stats
 
 
@@ -36,8 +33,7 @@ def stats(Core core):
         index_bytes = os.path.getsize(os.path.join(index.folder, "data.mdb"))
     except OSError as error:
         raise StorageIOError.of(error, f"looking at the files of {core.path}") from error
-    txn = index.begin()
-    try:
+    with Reading(index) as txn:
         live = sum(int.from_bytes(value[SEAL : SEAL + 8], "little") for _, value in txn.cursor(index.packs))
         return Stats(
             buckets=txn.stat(index.buckets)["entries"],
@@ -53,7 +49,3 @@ def stats(Core core):
             snapshot_bytes=sum(copies),
             sequence=head_of(index, txn),
         )
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {index.folder}") from error
-    finally:
-        index.end(txn)

@@ -13,8 +13,8 @@ from libc.stdint cimport uint8_t, uint64_t
 from trove.errors import CorruptStoreError
 
 from .codec cimport ADD_LIST, CHUNK_ID, CHUNKS, MOVE_CHUNKS, PUT_OBJECT, PUT_ROW, PUT_VERSION, REFERENCE, Reference, reference_at
-from .commit cimport operations_of
 from .info cimport info_of
+from .operations cimport operations_of
 from .scan cimport Log
 from . import store
 from .naming import namer

@@ -6,7 +6,6 @@ Where one chunk ends and the next begins stays as it is. Nothing refers to what 
 does, so whoever dies on the way leaves only space to be reclaimed.
 """
 
-import lmdb
 from libc.stdint cimport uint8_t, uint64_t
 
 from trove.errors import InvalidArgumentError
@@ -14,11 +13,10 @@ from trove.errors import InvalidArgumentError
 from .codec cimport load64
 from .content cimport Content, add_chunks, empty
 from .core cimport Core, forks_so_far
-from .index cimport row
+from .index cimport Reading, row
 from .info cimport ROW_SIZE, EngineInfo, info_of
 from .reader cimport ALWAYS, EngineReader, Session, reader_of, references_now
 from .content import SEGMENT
-from .index import index_error
 from .pack import MissingPackError
 
 
@@ -70,16 +68,11 @@ cdef EngineReader reader_at(Core core, bytes place, bytes body):
     cdef EngineInfo info = info_of(place.partition(b"\0")[2].decode(), body, 0)
     cdef tuple tried = ()
     while True:
-        txn = core.index.begin()
-        try:
+        with Reading(core.index) as txn:
             found = row(txn, core.index.objects, place, "objects")
             if found is None or found != body:
                 return None
             references = references_now(core, txn, info)
-        except lmdb.Error as error:
-            raise index_error(error, f"reading the index in {core.index.folder}") from error
-        finally:
-            core.index.end(txn)
         try:
             return reader_of(core, Session(), info, references, 0, load64(info.head() + ROW_SIZE), ALWAYS)
         except MissingPackError as missing:

@@ -12,7 +12,6 @@ has to begin again.
 
 import struct
 
-import lmdb
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memchr
@@ -21,9 +20,8 @@ from trove.errors import CorruptStoreError, QuotaExceededError
 
 from .chain cimport version_in
 from .codec cimport MARKER, load64, unsealed
-from .index cimport Index, row as row_in
+from .index cimport Index, Reading, row as row_in
 from .info cimport ROW_SIZE
-from .index import index_error
 
 NO_LIMIT = 0xFFFFFFFFFFFFFFFF
 STORE = b"\0"  # the key of the store's quota: no bucket's name
@@ -153,15 +151,10 @@ cdef class Room:
     cdef int require(self, uint64_t size) except -1:
         """Raise QuotaExceededError if so much data is surely more than a quota allows now."""
         cdef Usage usage
-        txn = self.index.begin()
-        try:
+        with Reading(self.index) as txn:
             if has_quotas(self.index, txn):
                 usage = Usage(self.index, txn)
                 usage.require(self.table, self.key, size)
-        except lmdb.Error as error:
-            raise index_error(error, f"reading the index in {self.index.folder}") from error
-        finally:
-            self.index.end(txn)
         return 0
 
 

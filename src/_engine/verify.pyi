@@ -1,5 +1,4 @@
 from .core import Core
-from .index import Index
 from .reports import Progress, VerifyReport
 
 def verify(core: Core, progress: Progress | None = None) -> VerifyReport:
@@ -12,5 +11,5 @@ class Meter:
     def move(self, count: int) -> None: ...
     def finish(self) -> None: ...
 
-def cut_of(index: Index) -> int:
-    """The commit up to which the log of an index may lack some; 0 where it has all."""
+def pack_file(number: int) -> str:
+    """The path of a pack within its store."""

@@ -20,15 +20,14 @@ from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
 from .codec cimport CHUNK_ID, PACK_HEADER, REFERENCE, reference_at
 from .core cimport Core
-from .index cimport Index, owner_in, row
+from .index cimport Index, Reading, owner_in, row
 from .pack cimport Pack, Packs
 from .places cimport Stored, all_placed, chunk_key, find_chunk
 from .scan cimport Log
 from . import snapshots, store
-from .commit import cut_in
-from .examine import HOLDING, examined_copy, head, list_of, opened_copy, problem_of, references_of
+from .examine import HOLDING, examined_copy, list_of, opened_copy, problem_of, references_of
 from .folder_lock import FolderLock
-from .index import TABLES, index_error
+from .index import TABLES, cut_of, head, index_error
 from .naming import namer
 from .pack import is_unmade, pack_header
 from .recovery import BULK_BYTES, replay_chain
@@ -187,8 +186,7 @@ def objects_with(Index index, damaged):
     # By where the index has them: an object may say otherwise, which the examination tells.
     places = {key: place for place, (key, *_) in damaged.items()}
     lists = {}
-    txn = index.begin()
-    try:
+    with Reading(index) as txn:
         for name in HOLDING:
             table = getattr(index, name)
             with txn.cursor(table) as walk:
@@ -207,8 +205,6 @@ def objects_with(Index index, damaged):
                             lists[held] = hit
                     if hit:
                         yield name, place, references, hit
-    finally:
-        index.end(txn)
 
 
 cdef list hits_in(bytes references, dict places):
@@ -225,8 +221,7 @@ cdef list hits_in(bytes references, dict places):
 
 def differences(Index one, Index other):
     """The rows in which two indexes differ: (table, key)."""
-    first, second = one.begin(), other.begin()
-    try:
+    with Reading(one) as first, Reading(other) as second:
         for name in TABLES:
             walks = [
                 ((bytes(key), bytes(value)) for key, value in txn.cursor(getattr(index, name)))
@@ -245,22 +240,10 @@ def differences(Index one, Index other):
                 else:
                     yield name, left[0]
                     left, right = next(walks[0], None), next(walks[1], None)
-    finally:
-        one.end(first)
-        other.end(second)
-
-
-def cut_of(index):
-    """The commit up to which the log of an index may lack some; 0 where it has all."""
-    txn = (<Index>index).begin()
-    try:
-        return cut_in(index, txn)
-    finally:
-        (<Index>index).end(txn)
 
 
 def cut_of_snapshots(path, scratch, store_id):
-    """The same by the newest whole snapshot of the store at ``path``; 0 where there is none."""
+    """``cut_of`` by the newest whole snapshot of the store at ``path``; 0 where there is none."""
     folder = os.path.join(scratch, "newest")
     if not snapshots.restore(path, folder, store_id):
         return 0
@@ -314,11 +297,8 @@ class Verification:
         if index.damage is not None:
             self._problem(str(index.damage), file="index/data.mdb")
         # Without its lock file an index stays as it is only while a transaction of ours is open.
-        txn = index.begin()
-        try:
+        with Reading(index) as txn:
             return examined_copy(index.folder, target, index._lock)
-        finally:
-            index.end(txn)
 
     def _check_store_file(self):
         try:
@@ -350,24 +330,18 @@ class Verification:
     def _live_bytes(self, Index copy):
         if copy is None:
             return 0
-        txn = copy.begin()
-        try:
+        with Reading(copy) as txn:
             return sum(int.from_bytes(value[8:16], "little") for _, value in txn.cursor(copy.packs))
-        finally:
-            copy.end(txn)
 
     def _owner(self, Index copy):
         """The store that an index made from the log is to name: none, where the one there is does not either."""
         if copy is None:
             return self._packs.store_id
-        txn = copy.begin()
-        try:
+        with Reading(copy) as txn:
             owner = owner_in(txn, copy.meta)
-        finally:
-            copy.end(txn)
-        if owner not in (0, copy.owner):
-            self._problem("it is of another store", file="index/data.mdb")
-        return self._packs.store_id if owner else b""
+            if owner not in (0, copy.owner):
+                self._problem("it is of another store", file="index/data.mdb")
+            return self._packs.store_id if owner else b""
 
     def _rebuilt(self, Log log, at, copy, store_id):
         """An index made from the log, compared with the copy."""

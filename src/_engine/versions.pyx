@@ -1,8 +1,6 @@
 # cython: language_level=3, boundscheck=False
 """Versions: the calls about the versions of a bucket's objects."""
 
-import lmdb
-
 from trove.driver.options import check_bucket, check_key, check_switch, check_text
 from trove.driver.types import VersionInfo
 from trove.errors import BucketNotFoundError
@@ -11,9 +9,8 @@ from .chain cimport HAS_CHAINS, VERSIONED, flags_of, older_versions
 from .changes cimport ExpireChange, RestoreChange, VersioningChange
 from .codec cimport MARKER
 from .core cimport Core
-from .index cimport row
+from .index cimport Reading, row
 from .info cimport EngineInfo, info_of, now_us
-from .index import index_error
 
 
 def set_versioning(Core core, durable, bucket, enabled):
@@ -27,13 +24,8 @@ def set_versioning(Core core, durable, bucket, enabled):
 
 def get_versioning(Core core, bucket):
     name = check_bucket(bucket)
-    txn = core.index.begin()
-    try:
+    with Reading(core.index) as txn:
         return bool(bucket_flags(core, txn, name) & VERSIONED)
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)
 
 
 cdef int bucket_flags(Core core, object txn, str bucket) except -1:
@@ -59,8 +51,7 @@ cdef tuple _versions(Core core, str bucket, str key):
     cdef EngineInfo info
     cdef bytes place = bucket.encode() + b"\0" + key.encode()
     cdef bint late = False
-    txn = core.index.begin()
-    try:
+    with Reading(core.index) as txn:
         flags = bucket_flags(core, txn, bucket)
         bodies = [body for _, body in older_versions(core.index, txn, place)] if flags & HAS_CHAINS else []
         current = row(txn, core.index.objects, place, "objects")
@@ -85,10 +76,6 @@ cdef tuple _versions(Core core, str bucket, str key):
                 )
             )
         return found, late and flags & HAS_CHAINS
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index in {core.index.folder}") from error
-    finally:
-        core.index.end(txn)
 
 
 cdef int _expire(Core core, bint durable, str bucket, str key) except -1:

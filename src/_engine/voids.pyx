@@ -2,7 +2,7 @@
 """Voids: which parts of damaged packs are what somebody left, and can be written over."""
 
 from .codec cimport RECORD_HEADER, SEAL
-from .index cimport Index
+from .index cimport Index, Reading
 from .places cimport Stored, stored
 from .scan cimport Log
 
@@ -34,8 +34,7 @@ cdef tuple holes_and_chunks(Log log, Index index):
     used, begun = set(), set()
     if not log.holes:
         return used, begun
-    txn = index.begin()
-    try:
+    with Reading(index) as txn:
         for _, value in txn.cursor(index.chunks):
             if len(value) < SEAL + 24:
                 continue  # told by the examination
@@ -45,6 +44,4 @@ cdef tuple holes_and_chunks(Log log, Index index):
                     used.add((chunk.pack, *hole))
                 if chunk.offset < hole[0] + RECORD_HEADER and hole[0] < chunk.offset + chunk.length:
                     begun.add((chunk.pack, *hole))
-    finally:
-        index.end(txn)
     return used, begun

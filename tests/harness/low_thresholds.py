@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trove._engine import compact
+from trove._engine import compact, moving
 
 if TYPE_CHECKING:
     import pytest
 
 KIB = 1 << 10
-LOW = {
-    "SLICE": 64 * KIB,
-    "ACTIVE_DEAD": 16 * KIB,
-    "LEAST_GAIN": KIB,
-    "KEPT_LEAST": 8 * KIB,
-    "KEPT_MOST": 32 * KIB,
-}
+LOW = (
+    (moving, "SLICE", 64 * KIB),
+    (compact, "ACTIVE_DEAD", 16 * KIB),
+    (compact, "LEAST_GAIN", KIB),
+    (compact, "KEPT_LEAST", 8 * KIB),
+    (compact, "KEPT_MOST", 32 * KIB),
+)
 
 
 def lower(until: pytest.MonkeyPatch | None = None) -> None:
     """Set them for this process, or for the test that ``until`` is of."""
-    for name, value in LOW.items():
+    for module, name, value in LOW:
         if until is None:
-            setattr(compact, name, value)
+            setattr(module, name, value)
         else:
-            until.setattr(compact, name, value)
+            until.setattr(module, name, value)

@@ -219,8 +219,8 @@ MUTANTS = (
     Mutant(
         "a part that is sent again is counted twice",
         "commit.pyx",
-        "        old = row_in(self.txn, self._side(table), key, name_of(table))\n        if old is not None:\n",
-        "        old = row_in(self.txn, self._side(table), key, name_of(table))\n        if False:\n",
+        "self._side(table), key, name_of(table))\n        if old is not None:\n",
+        "self._side(table), key, name_of(table))\n        if False:\n",
         (KILLS,),
     ),
     Mutant(
@@ -413,7 +413,7 @@ MUTANTS = (
     ),
     Mutant(
         "a damaged chunk is moved",
-        "compact.pyx",
+        "moving.pyx",
         "            if named(core, piece) == key[:CHUNK_ID]:\n",
         "            if len(key) > CHUNK_ID:\n",
         (COMPACT,),

@@ -1,0 +1,2 @@
+SLICE: int
+BESIDE: int

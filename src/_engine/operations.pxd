@@ -1,0 +1,1 @@
+cdef list operations_of(object payload, bint flags=*)
