@@ -626,18 +626,28 @@ cdef class Index:
         One that is not made compact is of the file's length at most, whatever its pages hold.
         """
         path = os.path.join(folder, "data.mdb")
-        txn = self.begin()
         try:
             os.makedirs(folder, 0o700)
+            while not self._copied(path, compact):
+                os.unlink(path)
+                self._follow()
+        except OSError as error:
+            raise _typed(error, f"writing {path}") from error
+
+    def _copied(self, path, bint compact):
+        """Whether that was done; it was not if another process has enlarged the index since the transaction began."""
+        txn = self.begin()
+        try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 self.env.copyfd(fd, compact=compact, txn=txn if compact else None)
             finally:
                 os.close(fd)
+            return True
+        except lmdb.MapResizedError:
+            return False
         except lmdb.Error as error:
             raise index_error(error, f"copying the index in {self.folder}") from error
-        except OSError as error:
-            raise StorageIOError.of(error, f"writing {path}") from error
         finally:
             self.end(txn)
             self.wake_next()  # LMDB takes the write lock for a moment
