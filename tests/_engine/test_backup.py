@@ -122,10 +122,12 @@ def test_versions_uploads_rules_and_quotas_come_back(
         assert driver.verify().ok
 
 
-def test_an_empty_store(tmp_path: Path, folder: Path) -> None:
+def test_an_empty_store_comes_back_empty(tmp_path: Path, folder: Path) -> None:
     with opened(tmp_path / "store") as driver:
         assert driver.backup(folder).sequence == 0
     assert restored(folder, tmp_path / "restored").ok
+    with opened(tmp_path / "restored", mode="r") as driver:
+        assert list(driver.list_buckets()) == []
 
 
 def test_a_restored_store_is_written_to_and_backed_up_on(
@@ -140,7 +142,7 @@ def test_a_restored_store_is_written_to_and_backed_up_on(
     assert content(tmp_path / "again")["more"] == b"more"
 
 
-def test_a_compacted_store(tmp_path: Path, store: EngineDriver, folder: Path) -> None:
+def test_a_compacted_store_comes_back_whole(tmp_path: Path, store: EngineDriver, folder: Path) -> None:
     store.backup(folder)
     for number in range(3):
         store.put("b", "large", noise(number, 3 << 20))
@@ -175,7 +177,9 @@ def test_a_snapshot_is_taken_where_the_log_needs_one(
     assert restored(folder, tmp_path / "restored").ok
 
 
-def test_with_mode_r(tmp_path: Path, store: EngineDriver, folder: Path) -> None:
+def test_a_store_that_is_only_read_can_be_backed_up(
+    tmp_path: Path, store: EngineDriver, folder: Path
+) -> None:
     beside = "import sys; from trove.drivers.engine import EngineDriver as E\n"
     beside += "d = E(); d.open(sys.argv[1], mode='r'); d.backup(sys.argv[2])"
     subprocess.run(
@@ -296,7 +300,9 @@ def check_prefixes(there: dict[str, bytes], told: dict[str, int]) -> None:
             assert data == noise((name, int(number)), len(data))
 
 
-def test_an_extent_that_is_written_meanwhile(tmp_path: Path, store: EngineDriver, folder: Path) -> None:
+def test_an_extent_that_is_half_written_is_no_hole_in_the_copy(
+    tmp_path: Path, store: EngineDriver, folder: Path
+) -> None:
     half, whole = threading.Event(), threading.Event()
 
     class Slow:
@@ -592,7 +598,7 @@ def test_a_store_is_restored_only_where_nothing_is(tmp_path: Path, store: Engine
     assert restored(folder, tmp_path / "some" / "where").ok
 
 
-def test_where_there_is_no_backup(tmp_path: Path, folder: Path) -> None:
+def test_where_there_is_no_backup_restore_says_so(tmp_path: Path, folder: Path) -> None:
     for source in (folder, tmp_path):
         with pytest.raises(NotFoundError, match="no backup"):
             restored(source, tmp_path / "new" / "store")
