@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import queue
-import random
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 from harness.damage import ALL, Damaged
+from harness.noise import noise
 
 from trove._engine import compact
 from trove._engine.backup_folder import BLOCK, BackupFolder
@@ -58,10 +58,6 @@ def content_of(driver: EngineDriver) -> dict[str, bytes]:
         cursor = page.next_token
         if not cursor:
             return there
-
-
-def noise(seed: object, size: int) -> bytes:
-    return random.Random(str(seed)).randbytes(size)
 
 
 @pytest.fixture
