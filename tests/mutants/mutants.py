@@ -412,7 +412,7 @@ MUTANTS = (
         "transition.pyx",
         "            tried = core.packs.look_elsewhere(missing, tried)\n",
         "            raise\n",
-        ("tests/_engine/test_cold.py",),
+        ("tests/_engine/test_transition.py",),
     ),
     Mutant(
         "a damaged chunk is moved",
