@@ -42,7 +42,7 @@ from harness.log_records import (
 from hypothesis import strategies as st
 
 from trove.drivers.engine import EngineDriver
-from trove.errors import TroveError
+from trove.errors import CorruptStoreError, TroveError
 
 BEFORE = {"inline": b"small" * 20, "chunks": bytes(range(256)) * 20, "list": bytes(range(251)) * 300}
 PLACES = [b"b\0k", *(b"b\0" + key.encode() for key in BEFORE)]
@@ -293,8 +293,8 @@ def use(driver: EngineDriver) -> None:
                     repr(ask(bucket.name))
             for key in ("k", *BEFORE):
                 with typed():
-                    for info in driver.list_versions(bucket.name, key):
-                        with typed(), driver.get_version(bucket.name, key, info.version_id) as reader:
+                    for version in driver.list_versions(bucket.name, key):
+                        with typed(), driver.get_version(bucket.name, key, version.version_id) as reader:
                             reader.read(1 << 20)
     with typed():
         driver.verify()
@@ -308,6 +308,21 @@ def write(driver: EngineDriver) -> None:
             driver.delete("b", key)
     with typed():
         driver.apply_lifecycle()
+
+
+SOUND_ROW = bytes(34) + written_text(b"text/x") + bytes(4)
+
+
+@pytest.mark.parametrize("behind", [b"", b"\xff", b"\xff\0" + b"u" * 16, b"\0" + b"u" * 65])
+def test_a_row_beside_objects_that_stands_at_no_key_is_refused(tmp_path: Path, behind: bytes) -> None:
+    raw, last = base(tmp_path / "store")
+    change = bytes([PUT_ROW]) + written_text(b"\2b\0k" + behind) + written_text(SOUND_ROW)
+    commit = COMMIT_HEAD.pack(last, 0, 1, 0) + change
+    seed = xxhash.xxh3_64_intdigest(raw[16:32])
+    pack = tmp_path / "store" / "packs" / "0000000001.pack"
+    pack.write_bytes(raw + forged(seed, last, [(COMMIT, 0, 0, commit, True)]))
+    with pytest.raises(CorruptStoreError, match="can't be"):
+        EngineDriver().open(f"trove://{tmp_path}/store")
 
 
 @pytest.mark.parametrize("count", [40, pytest.param(3000, marks=pytest.mark.slow)])
