@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import queue
 import shutil
@@ -11,9 +10,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from harness.backups import content, names, opened, restored
 from harness.damage import ALL, Damaged
 from harness.noise import noise
 
@@ -28,36 +27,8 @@ from trove.errors import (
     InvalidArgumentError,
     InvalidDSNError,
     NotFoundError,
-    StorageFullError,
     UnsupportedOptionError,
 )
-
-
-def opened(path: Path, **options: str) -> EngineDriver:
-    driver = EngineDriver()
-    driver.open(f"trove://{path}?durability=relaxed&compaction=off", **options)
-    return driver
-
-
-def restored(folder: Path, path: Path) -> RestoreReport:
-    return EngineDriver().restore(folder, f"trove://{path}")
-
-
-def content(path: Path) -> dict[str, bytes]:
-    """What the bucket ``b`` of a store has."""
-    with opened(path, mode="r") as driver:
-        return content_of(driver)
-
-
-def content_of(driver: EngineDriver) -> dict[str, bytes]:
-    there: dict[str, bytes] = {}
-    cursor = ""
-    while True:
-        page = driver.list("b", cursor=cursor)
-        there.update((info.key, driver.get("b", info.key).read()) for info in page)
-        cursor = page.next_token
-        if not cursor:
-            return there
 
 
 @pytest.fixture
@@ -73,10 +44,6 @@ def store(tmp_path: Path) -> Iterator[EngineDriver]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "backup"
-
-
-def names(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 # What comes back.
@@ -389,117 +356,6 @@ def test_progress_ends_with_all_of_the_work(tmp_path: Path, store: EngineDriver,
     )
     assert seen == sorted(seen)
     assert seen[-1][0] == seen[-1][1] > 2 * BLOCK
-
-
-# What does not come to its end.
-
-
-def killed_at(step: int, path: Path, folder: Path) -> bool:
-    """Have another process make a backup, and die before it does the ``step``th thing to its folder."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            left = step
-
-            def count(event: str, args: tuple[Any, ...]) -> None:
-                nonlocal left
-                changes = event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir") or (
-                    event == "open" and isinstance(args[2], int) and args[2] & os.O_CREAT
-                )
-                if changes and str(args[0]).startswith(str(folder)):
-                    left -= 1
-                    if left < 0:
-                        os._exit(9)
-
-            with opened(path, mode="r") as driver:
-                sys.addaudithook(count)
-                driver.backup(folder)
-            code = 0
-        finally:
-            os._exit(code)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, 9)
-    return code == 9
-
-
-@pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> int:
-    for module in ("backup", "backup_folder"):
-        monkeypatch.setattr(f"trove._engine.{module}.BLOCK", 1 << 16)
-    return 1 << 16
-
-
-def test_killed_at_any_step_the_earlier_one_is_there(tmp_path: Path, folder: Path, small_blocks: int) -> None:
-    path = tmp_path / "store"
-    store = opened(path)
-    store.create_bucket("b")
-    store.put("b", "large", noise("large", small_blocks))
-    store.backup(folder)
-    earlier = content_of(store)
-    store.snapshot()
-    store.put("b", "large", noise("other", 2 * small_blocks))
-    later = content_of(store)
-    store.close()
-    shutil.copytree(folder, tmp_path / "first")
-    step, found = 0, []
-    while True:
-        shutil.rmtree(folder)
-        shutil.copytree(tmp_path / "first", folder)
-        killed = killed_at(step, path, folder)
-        shutil.rmtree(tmp_path / "restored", ignore_errors=True)
-        assert restored(folder, tmp_path / "restored").ok
-        found.append(content(tmp_path / "restored"))
-        assert found[-1] in (earlier, later)
-        if not killed:
-            break
-        # And the next one comes to its end.
-        with opened(path, mode="r") as driver:
-            driver.backup(folder)
-        kept = BackupFolder(str(folder)).whole()
-        assert len(names(folder)) == 1 + sum(len(file.blocks) for file in kept.files)
-        step += 1
-    assert step > 8
-    assert found[0] == earlier
-    assert found[-1] == found[-2] == later
-
-
-def test_a_first_one_that_is_killed_is_none_and_is_made_again(
-    tmp_path: Path, store: EngineDriver, folder: Path
-) -> None:
-    store.close()
-    step = 0
-    while killed_at(step, tmp_path / "store", folder):
-        try:
-            assert restored(folder, tmp_path / f"restored{step}").ok
-        except NotFoundError:
-            assert not (tmp_path / f"restored{step}").exists()
-        step += 1
-    assert step > 5
-    assert restored(folder, tmp_path / "restored").ok
-
-
-def test_a_full_disk_leaves_the_earlier_one(
-    tmp_path: Path, store: EngineDriver, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.backup(folder)
-    before = names(folder)
-    store.put("b", "more", noise("more", 3 * BLOCK))
-    calls: list[str] = []
-
-    def full(self: BackupFolder, block: str, data: bytes) -> None:
-        adding(self, block, data)
-        calls.append(block)
-        if len(calls) == 2:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    adding = BackupFolder.add
-    with monkeypatch.context() as patch:
-        patch.setattr(BackupFolder, "add", full)
-        with pytest.raises(StorageFullError):
-            store.backup(folder)
-    assert names(folder) == before
-    assert restored(folder, tmp_path / "restored").ok
 
 
 # What is refused.
