@@ -47,12 +47,20 @@ cdef bint is_bucket_row(bytes row) noexcept:
     return PyBytes_GET_SIZE(row) >= 8 and load64(<const uint8_t *>PyBytes_AS_STRING(row)) <= LATEST
 
 
-cdef bint is_place(const char *name, Py_ssize_t length, Py_ssize_t more) noexcept:
-    """Whether that is a bucket's name, a NUL and a key, with at most ``more`` bytes behind it."""
+cdef bint is_place(const char *name, Py_ssize_t length):
+    """Whether that is a bucket's name, a NUL and a key."""
     cdef const char *nul = <const char *>memchr(name, 0, length)
     if nul == NULL or not 0 < nul - name <= LONGEST_BUCKET:
         return False
-    return 1 < length - (nul - name) <= LONGEST_KEY + 1 + more
+    return 1 < length - (nul - name) <= LONGEST_KEY + 1 and is_text(name, length)
+
+
+cdef bint is_side_key(const char *name, Py_ssize_t length):
+    """Whether that is a place, a NUL and what tells the rows of that place apart."""
+    cdef const char *nul = <const char *>memchr(name, 0, length)
+    if nul != NULL:
+        nul = <const char *>memchr(nul + 1, 0, length - (nul + 1 - name))
+    return nul != NULL and is_place(name, nul - name) and length - (nul - name) - 1 <= LONGEST_BEHIND
 
 
 cdef bint is_text(const char *text, Py_ssize_t length):
@@ -84,10 +92,10 @@ cdef int check_change(int operation, bytes first, bytes second) except -1:
     elif operation == DELETE_ROWS:
         right = length > 2 and VERSIONS <= name[0] <= UPLOADS and memchr(name + 1, 0, length - 1) != NULL
     elif operation in (PUT_ROW, DELETE_ROW):
-        right = length > 1 and VERSIONS <= name[0] <= UPLOADS and is_place(name + 1, length - 1, LONGEST_BEHIND)
+        right = length > 1 and VERSIONS <= name[0] <= UPLOADS and is_side_key(name + 1, length - 1)
         right = right and (operation == DELETE_ROW or second_length >= LEAST_ROW)
     else:
-        right = is_place(name, length, 0) and is_text(name, length)
+        right = is_place(name, length)
         right = right and (operation == DELETE_OBJECT or second_length >= LEAST_ROW)
     if not right:
         raise CorruptStoreError(f"a commit in the log holds a change of the kind {operation} that can't be")

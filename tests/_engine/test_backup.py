@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import queue
-import random
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from harness.backups import content, names, opened, restored
 from harness.damage import ALL, Damaged
+from harness.noise import noise
 
 from trove._engine import compact
 from trove._engine.backup_folder import BLOCK, BackupFolder
@@ -28,40 +27,8 @@ from trove.errors import (
     InvalidArgumentError,
     InvalidDSNError,
     NotFoundError,
-    StorageFullError,
     UnsupportedOptionError,
 )
-
-
-def opened(path: Path, **options: str) -> EngineDriver:
-    driver = EngineDriver()
-    driver.open(f"trove://{path}?durability=relaxed&compaction=off", **options)
-    return driver
-
-
-def restored(folder: Path, path: Path) -> RestoreReport:
-    return EngineDriver().restore(folder, f"trove://{path}")
-
-
-def content(path: Path) -> dict[str, bytes]:
-    """What the bucket ``b`` of a store has."""
-    with opened(path, mode="r") as driver:
-        return content_of(driver)
-
-
-def content_of(driver: EngineDriver) -> dict[str, bytes]:
-    there: dict[str, bytes] = {}
-    cursor = ""
-    while True:
-        page = driver.list("b", cursor=cursor)
-        there.update((info.key, driver.get("b", info.key).read()) for info in page)
-        cursor = page.next_token
-        if not cursor:
-            return there
-
-
-def noise(seed: object, size: int) -> bytes:
-    return random.Random(str(seed)).randbytes(size)
 
 
 @pytest.fixture
@@ -77,10 +44,6 @@ def store(tmp_path: Path) -> Iterator[EngineDriver]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "backup"
-
-
-def names(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 # What comes back.
@@ -122,10 +85,12 @@ def test_versions_uploads_rules_and_quotas_come_back(
         assert driver.verify().ok
 
 
-def test_an_empty_store(tmp_path: Path, folder: Path) -> None:
+def test_an_empty_store_comes_back_empty(tmp_path: Path, folder: Path) -> None:
     with opened(tmp_path / "store") as driver:
         assert driver.backup(folder).sequence == 0
     assert restored(folder, tmp_path / "restored").ok
+    with opened(tmp_path / "restored", mode="r") as driver:
+        assert list(driver.list_buckets()) == []
 
 
 def test_a_restored_store_is_written_to_and_backed_up_on(
@@ -140,7 +105,7 @@ def test_a_restored_store_is_written_to_and_backed_up_on(
     assert content(tmp_path / "again")["more"] == b"more"
 
 
-def test_a_compacted_store(tmp_path: Path, store: EngineDriver, folder: Path) -> None:
+def test_a_compacted_store_comes_back_whole(tmp_path: Path, store: EngineDriver, folder: Path) -> None:
     store.backup(folder)
     for number in range(3):
         store.put("b", "large", noise(number, 3 << 20))
@@ -175,7 +140,9 @@ def test_a_snapshot_is_taken_where_the_log_needs_one(
     assert restored(folder, tmp_path / "restored").ok
 
 
-def test_with_mode_r(tmp_path: Path, store: EngineDriver, folder: Path) -> None:
+def test_a_store_that_is_only_read_can_be_backed_up(
+    tmp_path: Path, store: EngineDriver, folder: Path
+) -> None:
     beside = "import sys; from trove.drivers.engine import EngineDriver as E\n"
     beside += "d = E(); d.open(sys.argv[1], mode='r'); d.backup(sys.argv[2])"
     subprocess.run(
@@ -296,7 +263,9 @@ def check_prefixes(there: dict[str, bytes], told: dict[str, int]) -> None:
             assert data == noise((name, int(number)), len(data))
 
 
-def test_an_extent_that_is_written_meanwhile(tmp_path: Path, store: EngineDriver, folder: Path) -> None:
+def test_an_extent_that_is_half_written_is_no_hole_in_the_copy(
+    tmp_path: Path, store: EngineDriver, folder: Path
+) -> None:
     half, whole = threading.Event(), threading.Event()
 
     class Slow:
@@ -387,117 +356,6 @@ def test_progress_ends_with_all_of_the_work(tmp_path: Path, store: EngineDriver,
     )
     assert seen == sorted(seen)
     assert seen[-1][0] == seen[-1][1] > 2 * BLOCK
-
-
-# What does not come to its end.
-
-
-def killed_at(step: int, path: Path, folder: Path) -> bool:
-    """Have another process make a backup, and die before it does the ``step``th thing to its folder."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            left = step
-
-            def count(event: str, args: tuple[Any, ...]) -> None:
-                nonlocal left
-                changes = event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir") or (
-                    event == "open" and isinstance(args[2], int) and args[2] & os.O_CREAT
-                )
-                if changes and str(args[0]).startswith(str(folder)):
-                    left -= 1
-                    if left < 0:
-                        os._exit(9)
-
-            with opened(path, mode="r") as driver:
-                sys.addaudithook(count)
-                driver.backup(folder)
-            code = 0
-        finally:
-            os._exit(code)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, 9)
-    return code == 9
-
-
-@pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> int:
-    for module in ("backup", "backup_folder"):
-        monkeypatch.setattr(f"trove._engine.{module}.BLOCK", 1 << 16)
-    return 1 << 16
-
-
-def test_killed_at_any_step_the_earlier_one_is_there(tmp_path: Path, folder: Path, small_blocks: int) -> None:
-    path = tmp_path / "store"
-    store = opened(path)
-    store.create_bucket("b")
-    store.put("b", "large", noise("large", small_blocks))
-    store.backup(folder)
-    earlier = content_of(store)
-    store.snapshot()
-    store.put("b", "large", noise("other", 2 * small_blocks))
-    later = content_of(store)
-    store.close()
-    shutil.copytree(folder, tmp_path / "first")
-    step, found = 0, []
-    while True:
-        shutil.rmtree(folder)
-        shutil.copytree(tmp_path / "first", folder)
-        killed = killed_at(step, path, folder)
-        shutil.rmtree(tmp_path / "restored", ignore_errors=True)
-        assert restored(folder, tmp_path / "restored").ok
-        found.append(content(tmp_path / "restored"))
-        assert found[-1] in (earlier, later)
-        if not killed:
-            break
-        # And the next one comes to its end.
-        with opened(path, mode="r") as driver:
-            driver.backup(folder)
-        kept = BackupFolder(str(folder)).whole()
-        assert len(names(folder)) == 1 + sum(len(file.blocks) for file in kept.files)
-        step += 1
-    assert step > 8
-    assert found[0] == earlier
-    assert found[-1] == found[-2] == later
-
-
-def test_a_first_one_that_is_killed_is_none_and_is_made_again(
-    tmp_path: Path, store: EngineDriver, folder: Path
-) -> None:
-    store.close()
-    step = 0
-    while killed_at(step, tmp_path / "store", folder):
-        try:
-            assert restored(folder, tmp_path / f"restored{step}").ok
-        except NotFoundError:
-            assert not (tmp_path / f"restored{step}").exists()
-        step += 1
-    assert step > 5
-    assert restored(folder, tmp_path / "restored").ok
-
-
-def test_a_full_disk_leaves_the_earlier_one(
-    tmp_path: Path, store: EngineDriver, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.backup(folder)
-    before = names(folder)
-    store.put("b", "more", noise("more", 3 * BLOCK))
-    calls: list[str] = []
-
-    def full(self: BackupFolder, block: str, data: bytes) -> None:
-        adding(self, block, data)
-        calls.append(block)
-        if len(calls) == 2:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    adding = BackupFolder.add
-    with monkeypatch.context() as patch:
-        patch.setattr(BackupFolder, "add", full)
-        with pytest.raises(StorageFullError):
-            store.backup(folder)
-    assert names(folder) == before
-    assert restored(folder, tmp_path / "restored").ok
 
 
 # What is refused.
@@ -592,7 +450,7 @@ def test_a_store_is_restored_only_where_nothing_is(tmp_path: Path, store: Engine
     assert restored(folder, tmp_path / "some" / "where").ok
 
 
-def test_where_there_is_no_backup(tmp_path: Path, folder: Path) -> None:
+def test_where_there_is_no_backup_restore_says_so(tmp_path: Path, folder: Path) -> None:
     for source in (folder, tmp_path):
         with pytest.raises(NotFoundError, match="no backup"):
             restored(source, tmp_path / "new" / "store")

@@ -17,16 +17,13 @@ import xxhash
 from harness.alone import alone, together
 from harness.faults import FAIL, Faults
 from harness.index_rows import CHUNK, check_counts, check_store, rows_of, seed_of
+from harness.noise import noise
 
 from trove._engine import background
 from trove.drivers.engine import EngineDriver
 from trove.errors import ChecksumMismatchError, CorruptStoreError, InvalidArgumentError, StorageIOError
 
 SIZE = 3_000_000
-
-
-def noise(seed: object, size: int = SIZE) -> bytes:
-    return random.Random(f"{seed}").randbytes(size)
 
 
 @pytest.fixture
@@ -62,7 +59,7 @@ def in_pieces(data: bytes, size: int = 70_001) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("form", ["bytes", "memoryview", "file", "pieces", "path"])
 def test_the_same_content_again_costs_no_data(driver: EngineDriver, tmp_path: Path, form: str) -> None:
-    data = noise("a")
+    data = noise("a", SIZE)
     live, _ = grown(driver, lambda: driver.put("b", "first", data))
     assert live == len(data)
     path = tmp_path / "file"
@@ -83,10 +80,10 @@ def test_the_same_content_again_costs_no_data(driver: EngineDriver, tmp_path: Pa
 
 
 def test_another_process_finds_the_content(driver: EngineDriver, tmp_path: Path) -> None:
-    data = noise("a")
+    data = noise("a", SIZE)
     driver.put("b", "here", data)
     find_in_another_process(tmp_path=tmp_path)
-    live, _ = grown(driver, lambda: driver.put("b", "here too", noise("from there")))
+    live, _ = grown(driver, lambda: driver.put("b", "here too", noise("from there", SIZE)))
     assert live == 0
     assert driver.get("b", "there").read() == data
 
@@ -94,12 +91,12 @@ def test_another_process_finds_the_content(driver: EngineDriver, tmp_path: Path)
 @alone()
 def find_in_another_process(tmp_path: Path) -> None:
     with opened(tmp_path) as driver:
-        assert grown(driver, lambda: driver.put("b", "there", noise("a")))[0] == 0
-        driver.put("b", "theirs", noise("from there"))
+        assert grown(driver, lambda: driver.put("b", "there", noise("a", SIZE)))[0] == 0
+        driver.put("b", "theirs", noise("from there", SIZE))
 
 
 def test_content_that_an_insert_moved_is_found(driver: EngineDriver) -> None:
-    data = noise("a")
+    data = noise("a", SIZE)
     driver.put("b", "first", data)
     moved = data[:1_000_000] + b"inserted" + data[1_000_000:]
     live, _ = grown(driver, lambda: driver.put("b", "moved", moved))
@@ -112,7 +109,7 @@ def test_content_that_an_insert_moved_is_found(driver: EngineDriver) -> None:
 
 
 def test_live_bytes_are_what_is_there_once(driver: EngineDriver) -> None:
-    one, two = noise("one"), noise("two")
+    one, two = noise("one", SIZE), noise("two", SIZE)
     driver.put("b", "one", one)
     driver.put("b", "both", one)
     driver.copy("b", "one", "c", "one")
@@ -216,8 +213,8 @@ def test_there_are_256_contents_of_one_id_at_most(tmp_path: Path, salts: int) ->
                 driver.put("b", "new", new)
             assert driver.stats().sequence == before
         assert driver.get("b", "old").read() == old
-        driver.put("b", "another", noise("another"))
-        assert driver.get("b", "another").read() == noise("another")
+        driver.put("b", "another", noise("another", SIZE))
+        assert driver.get("b", "another").read() == noise("another", SIZE)
 
 
 @alone()
@@ -295,7 +292,7 @@ def test_a_stream_keeps_what_it_shared_though_the_owner_goes(driver: EngineDrive
 
 
 def test_a_batch_keeps_what_it_shared_though_the_owner_goes(driver: EngineDriver) -> None:
-    data = noise("a")
+    data = noise("a", SIZE)
     driver.put("b", "owner", data)
     with driver.batch() as batch:
         batch.put("b", "one", data)
@@ -307,7 +304,7 @@ def test_a_batch_keeps_what_it_shared_though_the_owner_goes(driver: EngineDriver
 
 def test_what_two_put_at_once_is_kept_once(driver: EngineDriver) -> None:
     """Both find nothing, and write it; the commit that comes second uses what the first one has."""
-    data = noise("a")
+    data = noise("a", SIZE)
     with driver.batch() as batch:
         batch.put("b", "one", data)
         driver.put("b", "two", data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ import pytest
 from harness.alone import Child
 from harness.index_rows import check_store
 from harness.killed_writer import contents
+from harness.noise import noise
 
 import trove
 from trove.driver import LifecycleDriver, LifecycleRule
@@ -51,20 +51,16 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
         subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=60)
 
 
-def data_of(key: str, size: int) -> bytes:
-    return random.Random(key).randbytes(size)
-
-
 def fill(drv: trove.Driver, name: str, size: int) -> dict[str, bytes]:
     """Put objects of ``size`` until there is no room for another; those that were acknowledged."""
     kept: dict[str, bytes] = {}
     while True:
         key = f"{name}/{len(kept)}"
         try:
-            drv.put("b", key, data_of(key, size))
+            drv.put("b", key, noise(key, size))
         except StorageFullError:
             return kept
-        kept[key] = data_of(key, size)
+        kept[key] = noise(key, size)
         assert len(kept) * size < 2 * SIZE, "a disk of this size has no room for that"
 
 
@@ -94,8 +90,8 @@ def test_all_that_was_acknowledged_is_kept_and_work_goes_on_with_room(
             for n in range(50):
                 drv.put("b", f"again/{n}", b"small")
                 kept[f"again/{n}"] = b"small"
-            drv.put("b", "again/large", data_of("again", MIB))
-            kept["again/large"] = data_of("again", MIB)
+            drv.put("b", "again/large", noise("again", MIB))
+            kept["again/large"] = noise("again", MIB)
             assert contents(drv) == kept
         with trove.open(f"trove://{store}") as drv:
             assert contents(drv) == kept
@@ -158,7 +154,7 @@ def test_several_writers_that_fill_the_disk_lose_nothing(small_disk: Path, tmp_p
     assert statuses == [0, 0, 0]
     (small_disk / "ballast").unlink()
     with trove.open(f"trove://{store}") as drv:
-        assert all(data == data_of(key, len(data)) for key, data in contents(drv).items())
+        assert all(data == noise(key, len(data)) for key, data in contents(drv).items())
     check_store(store, tmp_path / "scratch")
 
 
@@ -169,7 +165,7 @@ def test_stream_that_does_not_fit_leaves_nothing(small_disk: Path) -> None:
         with trove.open(f"trove://{store}?durability=relaxed") as drv:
             drv.create_bucket("b")
             drv.put("b", "before", b"before")
-            pieces = (data_of(str(n), MIB) for n in range(40))
+            pieces = (noise(str(n), MIB) for n in range(40))
             with pytest.raises(StorageFullError):
                 drv.put("b", "stream", pieces)
             assert contents(drv) == {"before": b"before"}

@@ -9,6 +9,9 @@ KILLS = "tests/_engine/test_kills.py"
 SIEGE = "tests/crash/kills/test_kills_at_random.py"
 CLIENTS = "tests/stress/linear/test_clients.py"
 COMPACT = "tests/_engine/test_compact.py"
+BESIDE = "tests/_engine/test_compact_beside.py"
+RECOVERY = "tests/_engine/test_compact_recovery.py"
+SHRINK = "tests/_engine/test_shrink.py"
 
 
 @dataclass(frozen=True)
@@ -333,7 +336,7 @@ MUTANTS = (
         "compact.pyx",
         " and number not in commit._live and not live_in(commit.index, commit.txn, number):\n",
         ":\n",
-        (COMPACT,),
+        (BESIDE,),
     ),
     Mutant(
         "the highest pack is removed and its number given again",
@@ -347,28 +350,28 @@ MUTANTS = (
         "compact.pyx",
         "        missing = snapshots.KEPT - kept if cut else 0\n",
         "        missing = 1 - kept if cut else 0\n",
-        (COMPACT,),
+        (RECOVERY,),
     ),
     Mutant(
         "packs are removed before all is on disk",
         "compact.pyx",
         "        self.core.flush()\n        highest",
         "        highest",
-        (COMPACT,),
+        (BESIDE,),
     ),
     Mutant(
         "a repair forgets that the log is cut",
         "repair.pyx",
         "                amendment.cut_to(min(base, cut_of(better)))\n",
         "                pass\n",
-        (COMPACT,),
+        (RECOVERY,),
     ),
     Mutant(
         "newest commits are not kept for watchers",
         "compact.pyx",
         "        while commits and commits[-1][3] <= room:\n",
         "        while commits and not room:\n",
-        (COMPACT,),
+        (RECOVERY,),
     ),
     Mutant(
         "what goes counts as an object still",
@@ -395,28 +398,28 @@ MUTANTS = (
         "shrink.pyx",
         "                if alone:\n",
         "                if True:\n",
-        (COMPACT,),
+        (SHRINK,),
     ),
     Mutant(
         "who has read with mode=r is not told that the index was exchanged",
         "shrink.pyx",
         "        core.state.count_opening()\n",
         "",
-        (COMPACT,),
+        (SHRINK,),
     ),
     Mutant(
         "an object that changes its class is read where it was",
         "transition.pyx",
         "            tried = core.packs.look_elsewhere(missing, tried)\n",
         "            raise\n",
-        ("tests/_engine/test_cold.py",),
+        ("tests/_engine/test_transition.py",),
     ),
     Mutant(
         "a damaged chunk is moved",
         "moving.pyx",
         "            if named(core, piece) == key[:CHUNK_ID]:\n",
         "            if len(key) > CHUNK_ID:\n",
-        (COMPACT,),
+        (RECOVERY,),
     ),
     Mutant(
         "compaction does not count what stands beside chunks",
@@ -430,21 +433,21 @@ MUTANTS = (
         "compact.pyx",
         "            if dropped:\n",
         "        if not self.numbers:\n",
-        (COMPACT,),
+        (BESIDE,),
     ),
     Mutant(
         "a put forgets that its pack may be gone",
         "content.pyx",
         "        self._pin_dropped()\n        for i",
         "        for i",
-        (COMPACT,),
+        (BESIDE,),
     ),
     Mutant(
         "a chunk is looked for where it was",
         "places.pyx",
         "        if reference.pack in gone and not place(index, txn, p):\n",
         "        if reference.pack in gone and p == NULL:\n",
-        (COMPACT,),
+        (BESIDE,),
     ),
     Mutant(
         "half of a move is taken for all of it",

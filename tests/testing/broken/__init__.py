@@ -1,6 +1,20 @@
 """Deliberately broken drivers, one fault each, with the tests that must fail on them and no others."""
 
-from . import buckets, capabilities, listing, names, objects, quotas, ranges, writes
+from . import (
+    buckets,
+    lifecycle,
+    listing,
+    multipart,
+    names,
+    notification,
+    objects,
+    quotas,
+    range_reads,
+    ranges,
+    server_copy,
+    versioning,
+    writes,
+)
 from .fault import FAULTS, RACES, Fault
 
 __all__ = [
@@ -8,11 +22,16 @@ __all__ = [
     "RACES",
     "Fault",
     "buckets",
-    "capabilities",
+    "lifecycle",
     "listing",
+    "multipart",
     "names",
+    "notification",
     "objects",
     "quotas",
+    "range_reads",
     "ranges",
+    "server_copy",
+    "versioning",
     "writes",
 ]
