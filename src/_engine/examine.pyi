@@ -1,4 +1,13 @@
+from typing import Any
+
 from .reports import Problem
+
+class Examination:
+    """Goes through an index that nobody changes meanwhile."""
+
+    def __init__(self, index: Any) -> None: ...
+    def run(self) -> list[Problem]:
+        """All problems of the index."""
 
 def examined_copy(folder: str, target: str, lock: bool = True) -> tuple[int | None, list[Problem]]:
     """Copy the index in ``folder`` to the new folder ``target`` and examine the copy, in another process.
