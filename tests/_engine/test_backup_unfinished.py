@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def killed_at(step: int, below: str, do: Callable[[], object]) -> bool:
-    """Have another process do it, and die before its ``step``th step with files whose paths begin so."""
+    """Have another process do it, and die before its ``step``th change to files whose paths begin so."""
     child = os.fork()
     if child == 0:
         code = 1
