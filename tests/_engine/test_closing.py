@@ -99,15 +99,15 @@ def test_a_close_waits_for_a_read_that_is_under_way(tmp_path: Path, monkeypatch:
     driver.create_bucket("b")
     core = driver.opened()
     reading, go = threading.Event(), threading.Event()
-    real = os.makedirs
+    real = os.open
 
-    def makedirs(path: Any, *args: Any, **options: Any) -> None:
-        if str(path).endswith("snapshots/new"):  # inside the transaction whose index is copied
+    def open_file(path: Any, *args: Any, **options: Any) -> int:
+        if str(path).endswith("snapshots/new/data.mdb"):  # inside the transaction whose index is copied
             reading.set()
             assert go.wait(WAIT)
-        real(path, *args, **options)
+        return real(path, *args, **options)
 
-    monkeypatch.setattr(os, "makedirs", makedirs)
+    monkeypatch.setattr(os, "open", open_file)
     snapshot, close = Call(driver.snapshot), Call(driver.close)
     snapshot.start()
     assert reading.wait(WAIT)
