@@ -78,5 +78,5 @@ def check_same(settings: Mapping[str, str], parameters: store.Parameters) -> Non
         wanted = chunk_parameters(int(settings["chunk_size"]))
         if tuple(wanted)[1] != parameters.chunk_normal:
             raise InvalidDSNError(
-                f"this store was made with chunks of {parameters.chunk_normal} bytes; leave chunk_size out"
+                f"this store was made with chunk_size={2 * parameters.chunk_minimum}; leave the setting out"
             )

@@ -239,8 +239,8 @@ class QuotaExceededError(TroveError):
         """Of ``unit`` ("bytes" or "objects") there would be ``wanted``, and the quota is ``limit``."""
         whose = "the store" if whole_store else f"bucket {shown(bucket)}"
         return cls(
-            f"with object {shown(key)} in bucket {shown(bucket)} {whose} would hold {wanted:,} {unit} and "
-            f"its quota is {limit:,}; delete something first, or raise the quota with set_quota()",
+            f"object {shown(key)} would make {whose} hold {wanted:,} {unit}, and its quota is {limit:,}; "
+            "delete something first, or raise the quota",
             bucket=bucket,
             key=key,
         )

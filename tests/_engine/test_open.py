@@ -127,7 +127,7 @@ def test_settings_of_another_store_are_refused(store: Path) -> None:
         for mode in "r", "rw":
             with pytest.raises(InvalidDSNError, match="made with hash=xxh3; leave the setting out"):
                 opened(store, mode=mode, hash="blake3")
-            with pytest.raises(InvalidDSNError, match="chunks of 12800 bytes; leave chunk_size out"):
+            with pytest.raises(InvalidDSNError, match="made with chunk_size=16384; leave the setting out"):
                 opened(store, mode=mode, chunk_size=65536)
     with opened(store, hash="xxh3", chunk_size=16384) as driver:
         driver.ping()

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from trove._engine import settings
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PAGES = {"README.md": README, "docs/contributing.md": (ROOT / "docs" / "contributing.md").read_text()}
@@ -75,3 +77,18 @@ def test_the_pages_that_are_linked_are_there() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert len(links) >= 5
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_session_with_the_capabilities_prints_what_the_page_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "capabilities.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    (session,) = blocks(page, "python")
+    exec(compile(session, "capabilities.md", "exec"), {"__name__": "capabilities"})
+    assert [capsys.readouterr().out] == blocks(page, "text")
+
+
+def test_the_settings_of_the_engine_are_on_the_page() -> None:
+    page = (ROOT / "docs" / "capabilities.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(settings.KNOWN)

@@ -17,11 +17,12 @@ from .location import Location, Stores, no_store_in_verbs, pass_stores, whole_st
 from .progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from trove._engine.reports import (
         BackupReport,
         CompactReport,
+        Problem,
         RepairReport,
         RestoreReport,
         Snapshot,
@@ -116,7 +117,7 @@ def verify(stores: Stores, location: Location, as_json: bool) -> int:
     else:
         for problem in report.problems:
             output.line(output.name(str(problem)))
-        output.line("the store is whole" if report.ok else output.counted(len(report.problems), "problem"))
+        output.line(_verdict(report.problems))
     return Exit.OK if report.ok else Exit.STORAGE
 
 
@@ -254,6 +255,13 @@ def restore(folder: str, location: Location, as_json: bool) -> int:
     else:
         for problem in report.problems:
             output.line(output.name(str(problem)))
-        whole = "the store is whole" if report.ok else output.counted(len(report.problems), "problem")
-        output.line(f"restored at commit {report.sequence}, {output.size(report.size)}: {whole}")
+        output.line(
+            f"restored at commit {report.sequence}, {output.size(report.size)}: {_verdict(report.problems)}"
+        )
     return Exit.OK if report.ok else Exit.STORAGE
+
+
+def _verdict(problems: Sequence[Problem]) -> str:
+    if not problems:
+        return "the store is whole"
+    return f"{output.counted(len(problems), 'problem')}; 'trove repair' saves what can be saved"

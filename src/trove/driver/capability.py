@@ -185,7 +185,7 @@ class LifecycleDriver(Driver):
 
     @abstractmethod
     def set_lifecycle(self, bucket: str, rules: Iterable[LifecycleRule]) -> None:
-        """Replace the bucket's rules; none at all removes them.
+        """Replace the bucket's rules; none at all removes them. They take effect in ``apply_lifecycle``.
 
         Raises InvalidArgumentError for rules that contradict themselves or each other.
         """

@@ -148,7 +148,9 @@ class LifecycleRule:
     """What becomes of the objects under ``prefix`` as they age; ages are days of 24 hours.
 
     Objects expire ``expiration_days`` after their last modification, and move to the storage
-    class ``transition_storage`` after ``transition_days``. ``None`` leaves a step out.
+    class ``transition_storage`` after ``transition_days``. ``None`` leaves a step out. Where versions are
+    kept, an expiry hides the object behind a delete marker; old versions are removed for good
+    ``expiration_days`` after they were replaced, and so is a marker that is left alone.
     """
 
     id: str

@@ -54,6 +54,15 @@ def test_open_twice_is_refused(driver: LocalDriver, root: Path) -> None:
     driver.ping()
 
 
+def test_open_of_a_store_of_the_engine_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    with trove.open(f"trove://{tmp_path}/store") as engine:
+        engine.create_bucket("b")
+    before = sorted(path.name for path in (tmp_path / "store").iterdir())
+    with pytest.raises(InvalidDSNError, match="open it as trove://"):
+        trove.open(f"file://{tmp_path}/store")
+    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == before
+
+
 def test_open_of_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     for path in ("file", "file/below"):

@@ -11,7 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...driver import BucketInfo, check_bucket, check_time
-from ...errors import BucketExistsError, BucketNotEmptyError, CorruptStoreError, StorageIOError, shown
+from ...errors import (
+    BucketExistsError,
+    BucketNotEmptyError,
+    CorruptStoreError,
+    InvalidDSNError,
+    StorageIOError,
+    shown,
+)
 from .bucket import Bucket, Layout
 from .folder import Folder, medium
 from .locks import locked
@@ -32,6 +39,11 @@ class Store:
 
     def __init__(self, path: str, *, durable: bool) -> None:
         self._path = path
+        if os.path.isfile(os.path.join(path, "STORE")) and os.path.isdir(os.path.join(path, "packs")):
+            raise InvalidDSNError(
+                f"{shown(path)} is a store of the engine, and its files no objects; open it as trove://, or "
+                "give another folder"
+            )
         with medium(f"opening the store at {shown(path)}"):
             _make_root(path, durable=durable)
             root = Folder.at(path)
