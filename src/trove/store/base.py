@@ -233,6 +233,7 @@ class Store(ABC):
         return Record(key, stored.value, None if stored.expires_at is None else stored.expires_at - now)
 
     def _records(self, keys: Iterator[str]) -> Iterator[Record]:
+        self._check_open()
         for key in keys:
             self._check_open()
             record = self._record(key)
