@@ -90,7 +90,7 @@ class StoreExpirySuite(StoreTests):
         instant: timedelta | None,
         own: timedelta | None,
     ) -> None:
-        store.write(Record("key", b"", own), ttl=ttl, expiry=instant and clock() + instant)
+        store.write(Record("key", b"", own), ttl=ttl, expiry=clock() + instant if instant else None)
         assert store.read("key")[0].expiry == (ttl or instant or own)
 
     def test_expiry_in_the_past(self, optioned: Store, clock: ManualClock) -> None:
