@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import trove.testing
-from trove.testing import DriverSuite
+from trove.testing import DriverSuite, StoreSuite
+from trove.testing.stores.base import StoreTests
 from trove.testing.suite import Suite
 
 PROMISED = {
@@ -48,9 +49,10 @@ def test_promised_tests_are_there(name: str) -> None:
     assert callable(getattr(DriverSuite, f"test_{name}"))
 
 
-def test_no_part_overrides_another() -> None:
-    parts = [part for part in DriverSuite.__mro__ if part not in (DriverSuite, Suite, object)]
-    assert len(parts) > 20
+@pytest.mark.parametrize(("whole", "base", "least"), [(DriverSuite, Suite, 20), (StoreSuite, StoreTests, 6)])
+def test_no_part_overrides_another(whole: type, base: type, least: int) -> None:
+    parts = [part for part in whole.__mro__ if part not in (whole, base, object)]
+    assert len(parts) > least
     for one, other in itertools.combinations(parts, 2):
         both = {name for name in {*vars(one)} & {*vars(other)} if not name.startswith("__")}
         assert not both, f"{one.__name__} and {other.__name__} both define {both}"
@@ -58,7 +60,9 @@ def test_no_part_overrides_another() -> None:
 
 def test_every_suite_is_part_of_the_whole() -> None:
     for name in trove.testing.__all__:
-        if name.endswith("Suite"):
+        if name.startswith("Store"):
+            assert issubclass(StoreSuite, getattr(trove.testing, name))
+        elif name.endswith("Suite"):
             assert issubclass(DriverSuite, getattr(trove.testing, name))
 
 

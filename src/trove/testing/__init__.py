@@ -1,4 +1,4 @@
-"""Tests for drivers: a conformance suite that any driver can be put through, and what goes with it.
+"""Tests for drivers and stores: suites that any of them can be put through, and what goes with them.
 
 Install it as ``trove-engine[testing]``. The whole suite takes one fixture::
 
@@ -13,10 +13,18 @@ Install it as ``trove-engine[testing]``. The whole suite takes one fixture::
             yield drv
             drv.close()
 
-Each capability has a suite of its own, which ``DriverSuite`` includes and which skips its tests when the
-driver lacks the capability. :func:`run` is ``trove conformance DSN``. :class:`DriverMachine` compares a
-driver with a model under random histories, :class:`MockDriver` stands in for a driver in the tests of a
-program.
+Stores of records have a suite of their own. It takes the fixture ``store``, with the suite's clock::
+
+    class TestMyStore(StoreSuite):
+        @pytest.fixture
+        def store(self, clock):
+            with MyStore(clock=clock) as store:
+                yield store
+
+Each capability of a driver has a suite of its own, which ``DriverSuite`` includes and which skips its tests
+when the driver lacks the capability. :func:`run` is ``trove conformance DSN``. :class:`DriverMachine`
+compares a driver with a model under random histories, :class:`MockDriver` stands in for a driver in the
+tests of a program.
 """
 
 from __future__ import annotations
@@ -31,6 +39,8 @@ from .objects import assert_object_equals, random_data, read_all, test_object
 if TYPE_CHECKING:
     from .conformance import run
     from .machine import DriverMachine, machine_test_case, run_machine
+    from .stores import StoreArgumentSuite, StoreClosingSuite, StoreSuite
+    from .stores.clock import ManualClock
     from .suite import (
         DriverSuite,
         LifecycleSuite,
@@ -48,6 +58,7 @@ __all__ = [
     "DriverMachine",
     "DriverSuite",
     "LifecycleSuite",
+    "ManualClock",
     "MockDriver",
     "MultipartSuite",
     "NotificationSuite",
@@ -55,6 +66,9 @@ __all__ = [
     "QuotaSuite",
     "RangeSuite",
     "ServerCopySuite",
+    "StoreArgumentSuite",
+    "StoreClosingSuite",
+    "StoreSuite",
     "VersioningSuite",
     "assert_object_equals",
     "machine_test_case",
@@ -71,6 +85,8 @@ _LATER = {
     "run": "conformance",
     **dict.fromkeys(("DriverMachine", "machine_test_case", "run_machine"), "machine"),
     **dict.fromkeys((name for name in __all__ if name.endswith("Suite")), "suite"),
+    **dict.fromkeys(("StoreArgumentSuite", "StoreClosingSuite", "StoreSuite"), "stores"),
+    "ManualClock": "stores.clock",
 }
 
 
@@ -81,7 +97,7 @@ def __getattr__(name: str) -> Any:
     import pytest
 
     # Before they are imported: only then does pytest explain the assertions in them.
-    pytest.register_assert_rewrite(f"{__name__}.suite", f"{__name__}.machine")
+    pytest.register_assert_rewrite(f"{__name__}.suite", f"{__name__}.stores", f"{__name__}.machine")
     return getattr(import_module(f".{_LATER[name]}", __name__), name)
 
 

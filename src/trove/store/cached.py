@@ -1,0 +1,216 @@
+"""CachedStore: fast stores in front of a slow one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, ClassVar, TypeAlias
+
+from ..driver import check_switch
+from ..errors import InvalidArgumentError, shown
+from .base import Space, Store, Stored
+
+_STRIPES = 64
+
+Place: TypeAlias = tuple[Space, str]
+Flight: TypeAlias = "Future[Stored | None]"
+
+
+class CachedStore(Store):
+    """Reads fall through ``stores``, the fastest first, and fill those above with the time left.
+
+    The last store has everything. Writes and deletes go through all, the last one first, so that none above
+    is ever ahead of it; those of one key go one after the other. Concurrent misses of one key ask the slower
+    stores once. Listings are those of the last store. What others write to the last store is seen when what
+    is above has expired.
+
+    Its own option is ``skip_failing``, ``False`` by itself: one store that fails is an error, and what stands
+    above it is deleted rather than left as it was. With ``True`` a failing store is passed over: a read is an
+    error only when no store has the record and the last one failed, a write or delete when all stores fail.
+    Listings need the last store in either case.
+
+    Options are put around keys before they reach the stores, which keep their own. It goes by the clock of
+    the last store, and ``close`` closes all.
+    """
+
+    OPTIONS: ClassVar[Mapping[str, Any]] = {**Store.OPTIONS, "skip_failing": False}
+
+    def __init__(self, *stores: Store, **options: Any) -> None:
+        for each in stores:
+            if not isinstance(each, Store):
+                raise InvalidArgumentError(f"{shown(each)} is no store; give trove.store.Store objects")
+        if not stores or len({id(each) for each in stores}) < len(stores):
+            raise InvalidArgumentError("give at least one store, the fastest first, and each once")
+        self._stores = stores
+        self._flights: dict[Place, Flight] = {}
+        self._flights_lock = threading.Lock()
+        self._key_locks = [threading.Lock() for _ in range(_STRIPES)]
+        super().__init__(clock=stores[-1]._clock, **options)
+
+    @property
+    def name(self) -> str:
+        return f"cached {self._stores[-1].name}"
+
+    def _check_own(self, options: dict[str, Any]) -> dict[str, Any]:
+        if "skip_failing" in options:
+            options["skip_failing"] = check_switch("skip_failing", options["skip_failing"])
+        return options
+
+    def _check_whole(self, key: str, space: Space, whole: str) -> None:
+        super()._check_whole(key, space, whole)
+        for store in self._stores:
+            store._check_whole(key, store._space + space, store._around(whole))
+
+    def _prepare(self) -> None:
+        self._through(lambda store: store._be_ready())
+
+    def _release(self) -> None:
+        errors = []
+        for store in self._stores:
+            try:
+                store.close()
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    # Reading.
+
+    def _load(self, space: Space, key: str) -> Stored | None:
+        with suppress(Exception):  # whatever it is, it comes up again below
+            if (stored := self._load_from(self._stores[0], space, key)) is not None:
+                return stored
+        place = space, key
+        while True:
+            with self._flights_lock:
+                flight = self._flights.get(place)
+                leads = flight is None
+                if flight is None:
+                    flight = self._flights[place] = Future()
+            if leads:
+                return self._lead(place, flight)
+            try:
+                return flight.result()
+            except CancelledError:  # whoever asked was interrupted
+                continue
+
+    def _lead(self, place: Place, flight: Flight) -> Stored | None:
+        """Ask the stores for all who wait for ``flight``."""
+        try:
+            stored = self._walk(place, flight)
+        except Exception as error:
+            self._land(place, flight)
+            flight.set_exception(error)
+            raise
+        except BaseException:
+            self._land(place, flight)
+            flight.cancel()
+            raise
+        self._land(place, flight)
+        flight.set_result(stored)
+        return stored
+
+    def _walk(self, place: Place, flight: Flight) -> Stored | None:
+        last: Exception | None = None
+        for depth, store in enumerate(self._stores):
+            try:
+                stored = self._load_from(store, *place)
+            except Exception as error:
+                if not self._options["skip_failing"]:
+                    raise
+                last = error
+                continue
+            last = None
+            if stored is not None:
+                self._fill(self._stores[:depth], place, stored, flight)
+                return stored
+        if last is not None:
+            raise last
+        return None
+
+    def _fill(self, stores: tuple[Store, ...], place: Place, stored: Stored, flight: Flight) -> None:
+        with self._key_lock(place):
+            with self._flights_lock:
+                if self._flights.get(place) is not flight:
+                    return  # the record was written since it was read
+            for store in reversed(stores):
+                try:
+                    store._be_ready()
+                    self._save_to(store, *place, stored)
+                except Exception:
+                    if not self._options["skip_failing"]:
+                        raise
+
+    def _land(self, place: Place, flight: Flight) -> None:
+        with self._flights_lock:
+            if self._flights.get(place) is flight:
+                del self._flights[place]
+
+    def _load_from(self, store: Store, space: Space, key: str) -> Stored | None:
+        store._be_ready()
+        stored = store._load(store._space + space, store._around(key))
+        return None if stored is None or stored.gone(self._clock()) else stored
+
+    def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
+        last = self._stores[-1]
+        last._be_ready()
+        return last._within(space, prefix, suffix, now)
+
+    # Writing.
+
+    def _save(self, space: Space, key: str, stored: Stored) -> None:
+        self._change((space, key), lambda store: self._save_to(store, space, key, stored))
+
+    def _drop(self, space: Space, key: str) -> None:
+        self._change((space, key), lambda store: self._drop_from(store, space, key))
+
+    def _change(self, place: Place, change: Callable[[Store], None]) -> None:
+        def ready_and_change(store: Store) -> None:
+            store._be_ready()
+            change(store)
+
+        with self._key_lock(place):
+            try:
+                self._through(ready_and_change, otherwise=lambda store: self._drop_from(store, *place))
+            finally:
+                # Whoever read before must not fill, and whoever reads from now on must ask anew.
+                with self._flights_lock:
+                    self._flights.pop(place, None)
+
+    def _through(
+        self, act: Callable[[Store], None], otherwise: Callable[[Store], None] = lambda store: None
+    ) -> None:
+        """``act`` on all stores, the last one first; ``otherwise`` on one above it that can't."""
+        errors: list[Exception] = []
+        for store in reversed(self._stores):
+            if not errors or self._options["skip_failing"]:
+                try:
+                    act(store)
+                    continue
+                except Exception as error:
+                    errors.append(error)
+            if store is not self._stores[-1]:
+                with suppress(Exception):  # the error that is told came first
+                    otherwise(store)
+        if errors and (not self._options["skip_failing"] or len(errors) == len(self._stores)):
+            raise errors[0]
+
+    def _save_to(self, store: Store, space: Space, key: str, stored: Stored) -> None:
+        store._save(store._space + space, store._around(key), stored)
+
+    def _drop_from(self, store: Store, space: Space, key: str) -> None:
+        store._drop(store._space + space, store._around(key))
+
+    # Locks.
+
+    def _key_lock(self, place: Place) -> threading.Lock:
+        return self._key_locks[hash(place) % _STRIPES]
+
+    def _renew_locks(self) -> None:
+        super()._renew_locks()
+        self._flights = {}
+        self._flights_lock = threading.Lock()
+        self._key_locks = [threading.Lock() for _ in range(_STRIPES)]

@@ -1,0 +1,177 @@
+"""DriverStore: records as objects on any Trove driver.
+
+The object of a record is named by its namespaces and its key::
+
+    =KEY                      without a namespace
+    @NAMESPACE/=KEY           in one; one in another gives @OUTER/@INNER/=KEY
+
+In a namespace ``/`` and ``%`` are escaped, so that no namespace begins another one's names. In a key NUL,
+which drivers don't take, is written as two characters U+0001, and U+0001 as U+0001 U+0002: keys so written
+are in the order of the keys, and begin with what the prefix is written as.
+
+The instant at which a record is gone stands in the object's metadata, and the driver is told it, too, where
+it can honour ``expires_at``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from ..driver import MAX_KEY_BYTES, Driver, check_bucket
+from ..errors import (
+    BucketExistsError,
+    BucketNotFoundError,
+    CorruptStoreError,
+    InvalidArgumentError,
+    InvalidKeyError,
+    ObjectNotFoundError,
+    UnsupportedOptionError,
+    shown,
+)
+from .arguments import Clock, utc_now
+from .base import Space, Store, Stored
+
+EXPIRES_AT = "trove-record-expires-at"
+"""The name in the metadata of the instant at which a record is gone, in ISO 8601."""
+
+CONTENT_TYPE = "application/octet-stream"
+PAGE_KEYS = 1000
+
+
+class DriverStore(Store):
+    """Records as objects in one bucket of ``driver``, an open driver, which ``close`` leaves open.
+
+    Its own option is ``bucket``, made by ``init`` when it is not there; ``"records"`` by itself. A listing
+    walks the driver's own, and costs what matches its prefix.
+
+    What has expired is hidden by this store's clock; where the driver honours ``expires_at``, by the
+    driver's, too, which also frees it in the driver's way. Elsewhere it takes room until its key is written
+    or deleted.
+    """
+
+    OPTIONS: ClassVar[Mapping[str, Any]] = {**Store.OPTIONS, "bucket": "records"}
+
+    def __init__(self, driver: Driver, *, clock: Clock = utc_now, **options: Any) -> None:
+        if not isinstance(driver, Driver):
+            raise InvalidArgumentError(f"{shown(driver)} is no driver; give one that trove.open() returned")
+        self._driver = driver
+        self._expires_natively = True
+        super().__init__(clock=clock, **options)
+
+    @property
+    def name(self) -> str:
+        return f"driver {self._driver.name}"
+
+    @property
+    def _bucket(self) -> str:
+        bucket: str = self._options["bucket"]
+        return bucket
+
+    def _check_own(self, options: dict[str, Any]) -> dict[str, Any]:
+        if "bucket" in options:
+            options["bucket"] = check_bucket(options["bucket"])
+        return options
+
+    def _check_whole(self, key: str, space: Space, whole: str) -> None:
+        super()._check_whole(key, space, whole)
+        size = len((_folder(space) + _written(whole)).encode())
+        if size > MAX_KEY_BYTES:
+            raise InvalidKeyError(
+                f"record {shown(key)} has {size} bytes as the key of an object, with its namespaces and with "
+                f"control characters escaped; a driver takes {MAX_KEY_BYTES}",
+                key=key,
+            )
+
+    def _prepare(self) -> None:
+        self._driver.ping()
+        try:
+            self._driver.list(self._bucket, max_keys=1).close()
+        except BucketNotFoundError:
+            with suppress(BucketExistsError):  # another one was faster
+                self._driver.create_bucket(self._bucket)
+
+    def _load(self, space: Space, key: str) -> Stored | None:
+        try:
+            with self._driver.get(self._bucket, _folder(space) + _written(key)) as reader:
+                return Stored(reader.read(), _instant(key, reader.info.metadata))
+        except ObjectNotFoundError:
+            return None
+
+    def _save(self, space: Space, key: str, stored: Stored) -> None:
+        name = _folder(space) + _written(key)
+        value, expires_at = stored
+        if expires_at is None:
+            self._driver.put(self._bucket, name, value, content_type=CONTENT_TYPE)
+            return
+        metadata = {EXPIRES_AT: expires_at.astimezone(UTC).isoformat()}
+        if self._expires_natively:
+            try:
+                self._driver.put(
+                    self._bucket,
+                    name,
+                    value,
+                    content_type=CONTENT_TYPE,
+                    metadata=metadata,
+                    expires_at=expires_at,
+                )
+                return
+            except UnsupportedOptionError:
+                # It may be another option: then it is refused again.
+                self._expires_natively = False
+        self._driver.put(self._bucket, name, value, content_type=CONTENT_TYPE, metadata=metadata)
+
+    def _drop(self, space: Space, key: str) -> None:
+        self._driver.delete(self._bucket, _folder(space) + _written(key))
+
+    def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
+        folder, cursor = _folder(space), ""
+        while True:
+            page = self._driver.list(
+                self._bucket, prefix=folder + _written(prefix), max_keys=PAGE_KEYS, cursor=cursor
+            )
+            for info in page:
+                key = _read(info.key[len(folder) :])
+                if key is None or not key.endswith(suffix):
+                    continue
+                instant = _instant(key, info.metadata)
+                if instant is None or instant > now:
+                    yield key
+            cursor = page.next_token
+            if not cursor:
+                return
+
+
+def _folder(space: Space) -> str:
+    escaped = (each.replace("%", "%25").replace("/", "%2F") for each in space)
+    return "".join(f"@{each}/" for each in escaped) + "="
+
+
+def _written(key: str) -> str:
+    if "\0" not in key and "\1" not in key:
+        return key
+    return key.replace("\1", "\1\2").replace("\0", "\1\1")
+
+
+def _read(written: str) -> str | None:
+    """The key that :func:`_written` made ``written`` of, ``None`` when there is none."""
+    if "\1" not in written:
+        return written
+    key = written.replace("\1\1", "\0").replace("\1\2", "\1")
+    return key if _written(key) == written else None
+
+
+def _instant(key: str, metadata: Mapping[str, str]) -> datetime | None:
+    text = metadata.get(EXPIRES_AT)
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise CorruptStoreError(
+            f"record {shown(key)} has {shown(text)} in its metadata for the time of its expiry; write the "
+            "record again, or delete it",
+            key=key,
+        ) from error

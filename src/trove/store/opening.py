@@ -1,0 +1,122 @@
+"""Which store does a DSN name, and with what options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import open as open_driver
+from ..driver import lookup as lookup_driver
+from ..driver import parse_dsn
+from ..errors import InvalidDSNError, UnknownDriverError, shown
+from .base import Store
+from .driver import DriverStore
+from .engine import EngineStore
+from .memory import MemoryStore
+from .noop import NoopStore
+from .registry import lookup, stores
+
+AROUND = ("namespace", "prefix", "suffix")
+"""The options of every store that can be parameters of its DSN."""
+
+
+def open(dsn: str, **options: Any) -> Store:
+    """The store for ``dsn``, found by its scheme and ready; close it, or use it in a ``with`` statement.
+
+    ``memory://`` and ``noop://`` are stores of this process; ``trove:///absolute/path`` or
+    ``trove://./relative`` is an :class:`EngineStore`. The DSN of any other driver gives a
+    :class:`DriverStore` whose ``close`` closes the driver, too. ``namespace``, ``prefix``, ``suffix``, for
+    drivers ``bucket``, and for the engine ``durability`` can stand in the DSN as parameters; further ones are
+    settings of the driver. ``options`` are those of the store, and ``clock``.
+
+    Raises InvalidDSNError, UnknownDriverError when there is neither a store nor a driver for the scheme, and
+    what the backend raises when it is not ready.
+    """
+    scheme = parse_dsn(dsn).scheme
+    factory = lookup(scheme)
+    if factory is None:
+        if lookup_driver(scheme) is None:
+            raise UnknownDriverError(
+                f"no store and no driver is registered for the scheme {shown(scheme)}; the stores are "
+                f"{', '.join(stores()) or 'none'}: install the package that brings it, or register() it"
+            )
+        factory = open_on_driver
+    dsn, given = taken_off(dsn, AROUND, options)
+    store = factory(dsn, **given)
+    if not isinstance(store, Store):
+        raise UnknownDriverError(
+            f"the factory registered for {shown(scheme)} gave {shown(store)}, which is no Store; register a "
+            "callable that returns an instance of trove.store.Store"
+        )
+    try:
+        store.init()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def taken_off(dsn: str, names: tuple[str, ...], options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """``dsn`` without the parameters of these ``names``, and ``options`` with them.
+
+    Raises InvalidDSNError for one that stands in both.
+    """
+    found = {name: value for name, value in parse_dsn(dsn).params.items() if name in names}
+    for name in found:
+        if name in options:
+            raise InvalidDSNError(f"option {shown(name)} stands in the DSN and in open(); give it once")
+    location, _, query = dsn.partition("?")
+    rest = "&".join(item for item in query.split("&") if item and _name(item) not in found)
+    return (f"{location}?{rest}" if rest else location), {**options, **found}
+
+
+def open_memory(dsn: str, **options: Any) -> Store:
+    """A MemoryStore for ``memory://``."""
+    _check_bare(dsn, "memory")
+    return MemoryStore(**options)
+
+
+def open_noop(dsn: str, **options: Any) -> Store:
+    """A NoopStore for ``noop://``."""
+    _check_bare(dsn, "noop")
+    return NoopStore(**options)
+
+
+def open_engine(dsn: str, **options: Any) -> Store:
+    """An EngineStore for ``trove:///path``."""
+    dsn, given = taken_off(dsn, ("bucket", "durability"), options)
+    parsed = parse_dsn(dsn)
+    parsed.settings(schemes=("trove",))
+    if parsed.user or parsed.password or parsed.host not in ("", ".", "..") or len(parsed.path) < 2:
+        raise InvalidDSNError(
+            "a trove:// DSN names a folder; write trove:///absolute/path or trove://./relative"
+        )
+    return EngineStore(parsed.host + parsed.path, **given)
+
+
+def open_on_driver(dsn: str, **options: Any) -> Store:
+    """A DriverStore on the driver for ``dsn``, which it closes."""
+    dsn, given = taken_off(dsn, ("bucket",), options)
+    driver = open_driver(dsn)
+    try:
+        return _OwningStore(driver, **given)
+    except BaseException:
+        driver.close()
+        raise
+
+
+class _OwningStore(DriverStore):
+    """A DriverStore whose driver nobody else has."""
+
+    def _release(self) -> None:
+        self._driver.close()
+
+
+def _check_bare(dsn: str, scheme: str) -> None:
+    parsed = parse_dsn(dsn)
+    parsed.settings(schemes=(scheme,))
+    if parsed.user or parsed.password or parsed.host or parsed.path:
+        raise InvalidDSNError(f"a {scheme}:// store has no host and no path; write just {scheme}://")
+
+
+def _name(item: str) -> str:
+    return next(iter(parse_dsn(f"x://?{item}").params))

@@ -1,0 +1,66 @@
+"""EngineStore: records in a folder."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trove.drivers.engine import EngineDriver
+from trove.errors import InvalidArgumentError
+from trove.store import EngineStore, Record
+
+HOUR = timedelta(hours=1)
+
+
+def test_the_engine_keeps_records(tmp_path: Path) -> None:
+    with EngineStore(tmp_path / "a b%/ü", namespace="n") as store:
+        store.write(Record("key", b"value"), ttl=HOUR)
+    with EngineStore(str(tmp_path / "a b%/ü"), namespace="n") as store:
+        (record,) = store.read("key")
+        assert record.expiry is not None
+        assert timedelta() < record.expiry < HOUR
+
+
+def test_the_engine_frees_what_has_expired(tmp_path: Path) -> None:
+    with EngineStore(tmp_path / "store", durability="relaxed") as store:
+        store.write(Record("key", b""), ttl=timedelta(microseconds=1))
+        driver = store._driver
+        assert isinstance(driver, EngineDriver)
+        assert store.list() == []
+        driver.apply_lifecycle()
+        assert driver.stats().objects == 0
+
+
+def test_durability_can_be_changed(tmp_path: Path) -> None:
+    with EngineStore(tmp_path / "store") as store:
+        store.write(Record("key", b""))
+        driver = store._driver
+        assert isinstance(driver, EngineDriver)
+        assert driver.durable
+        store.init(durability="relaxed")
+        assert not driver.durable
+        assert store.options["durability"] == "relaxed"
+        assert store.list() == ["key"]
+
+
+@pytest.mark.parametrize("durability", ["none", "", None, True])
+def test_bad_durability_is_refused_and_changes_nothing(tmp_path: Path, durability: Any) -> None:
+    with EngineStore(tmp_path / "store") as store:
+        with pytest.raises(InvalidArgumentError):
+            store.init(durability=durability)
+        assert store.options["durability"] == "full"
+
+
+@pytest.mark.parametrize("path", ["", None, 5, b"path", "a\0b", "\udcff"])
+def test_bad_path_is_refused(path: Any) -> None:
+    with pytest.raises(InvalidArgumentError):
+        EngineStore(path)
+
+
+def test_two_stores_on_one_folder_see_each_other(tmp_path: Path) -> None:
+    with EngineStore(tmp_path, durability="relaxed") as one, EngineStore(tmp_path) as other:
+        one.write(Record("key", b""))
+        assert other.list() == ["key"]

@@ -1,0 +1,35 @@
+"""MemoryStore: what it lets go of."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from trove.store import MemoryStore, Record
+from trove.testing import ManualClock
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+def test_memory_lets_go_of_what_has_expired(clock: ManualClock) -> None:
+    store = MemoryStore(clock=clock)
+    for number in range(100):
+        store.write(Record(f"key-{number}", b""), ttl=HOUR)
+    clock.advance(HOUR)
+    store.write(Record("new", b""))
+    assert [key for records in store._spaces.values() for key in records] == ["new"]
+
+
+def test_memory_of_one_key_written_often_does_not_grow(clock: ManualClock) -> None:
+    store = MemoryStore(clock=clock)
+    for _ in range(2000):
+        store.write(Record("key", b""), ttl=HOUR)
+    assert len(store._due) < 100
+    clock.advance(HOUR)
+    assert store.list() == []
