@@ -463,3 +463,13 @@ def test_restore_is_for_a_driver_that_is_not_open(tmp_path: Path, store: EngineD
         store.restore(folder, f"trove://{tmp_path}/restored")
     with pytest.raises(UnsupportedOptionError, match="mode=r"):
         EngineDriver().restore(folder, f"trove://{tmp_path}/restored?mode=r")
+
+
+@pytest.mark.parametrize("setting", ["chunk_size=4096", "hash=blake3"])
+def test_what_a_backup_decides_can_not_be_asked_of_restore(
+    tmp_path: Path, store: EngineDriver, folder: Path, setting: str
+) -> None:
+    store.backup(folder)
+    with pytest.raises(UnsupportedOptionError, match=setting.split("=", maxsplit=1)[0]):
+        EngineDriver().restore(folder, f"trove://{tmp_path}/restored?{setting}")
+    assert not (tmp_path / "restored").exists()

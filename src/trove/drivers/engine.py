@@ -265,7 +265,12 @@ class EngineDriver(
         missing, or the store was so damaged that it would not open; what else was wrong with it the report
         says.
         """
-        path, _ = _to_write(dsn, {}, "restore")
+        path, settings = _to_write(dsn, {}, "restore")
+        for name in ("chunk_size", "hash"):
+            if name in settings:
+                raise UnsupportedOptionError(
+                    f"a restored store has the {name} of the one that was backed up; leave the setting out"
+                )
         self._require_closed("restore")
         return restore(source, path, progress)
 
