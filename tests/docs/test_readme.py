@@ -31,7 +31,7 @@ def typed(text: str, program: str) -> list[str]:
 
 
 def test_the_session_runs_and_can_be_repeated(capsys: pytest.CaptureFixture[str]) -> None:
-    session, _ = blocks(README, "python")
+    session, _, _ = blocks(README, "python")
     for _ in range(2):
         exec(compile(session, "README.md", "exec"), {"__name__": "readme"})
         assert capsys.readouterr().out.splitlines() == [
@@ -43,11 +43,21 @@ def test_the_session_runs_and_can_be_repeated(capsys: pytest.CaptureFixture[str]
 def test_the_session_with_the_engine_runs_and_can_be_repeated(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, session = blocks(README, "python")
+    _, session, _ = blocks(README, "python")
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
         exec(compile(session, "README.md", "exec"), {"__name__": "readme"})
         assert capsys.readouterr().out.splitlines() == ["b'Ishmael'", "2 True"]
+
+
+def test_the_session_with_records_runs_and_can_be_repeated(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, session = blocks(README, "python")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        exec(compile(session, "README.md", "exec"), {"__name__": "readme"})
+        assert capsys.readouterr().out.splitlines() == ["b'token' False", "['sessions/alice']"]
 
 
 @pytest.mark.parametrize("page", PAGES)
