@@ -21,6 +21,7 @@ MAX_KEY_BYTES = 512
 """In UTF-8, with the prefix, the suffix and the scopes around it."""
 
 MAX_NAMESPACE_BYTES = 128
+_MOST_BYTES = 4  # that one character can take
 
 
 def utc_now() -> datetime:
@@ -38,8 +39,7 @@ def check_record_key(key: object) -> str:
 
 def check_size(key: str, whole: str) -> None:
     """Raise InvalidKeyError if ``whole``, which is ``key`` with what is put around it, is too long."""
-    size = len(whole.encode())
-    if size > MAX_KEY_BYTES:
+    if len(whole) * _MOST_BYTES > MAX_KEY_BYTES < (size := len(whole.encode())):
         raise InvalidKeyError(
             f"record {shown(key)} has a key of {size} bytes in UTF-8, with the prefix, suffix and scopes "
             f"around it; at most {MAX_KEY_BYTES} are taken",
@@ -87,8 +87,8 @@ def check_lifetime(name: str, value: object) -> timedelta | None:
     return value
 
 
-def due(now: datetime, record: Record, ttl: object, expiry: object) -> datetime | None:
-    """The instant at which ``record`` is gone when it is written ``now``, ``None`` for never.
+def due(clock: Clock, record: Record, ttl: object, expiry: object) -> datetime | None:
+    """The instant at which ``record`` is gone when it is written now, ``None`` for never.
 
     ``ttl``, a ``timedelta``, goes before ``expiry``, a timezone-aware ``datetime``, and both go before the
     record's own.
@@ -102,7 +102,7 @@ def due(now: datetime, record: Record, ttl: object, expiry: object) -> datetime 
     if lifetime is None:
         return None
     try:
-        return now + lifetime
+        return clock() + lifetime
     except OverflowError as error:
         raise InvalidArgumentError(
             f"record {shown(record.key)} would expire after the year 9999; leave the expiry out to keep it",
@@ -157,6 +157,8 @@ def _namespace(value: object) -> str:
 
 
 def _text(name: str, value: object, kind: type[InvalidArgumentError]) -> str:
+    if type(value) is str and value.isascii():
+        return value
     try:
         if isinstance(value, str):
             value.encode()

@@ -140,7 +140,7 @@ class Store(ABC):
         begins, ends = check_flag("prefix", prefix), check_flag("suffix", suffix)
         limit, offset = check_count("limit", limit), check_count("offset", offset)
         if not (begins or ends):
-            record = self._record(self._own(key))
+            record = self._record(key, self._whole(key))
             if record is None:
                 raise RecordNotFoundError(
                     f"record {shown(key)} is not in store {shown(self.name)}, or has expired; list() shows "
@@ -162,17 +162,17 @@ class Store(ABC):
         """
         self._check_open()
         checked = check_record(record)
-        key = self._own(checked.key)
-        expires_at = due(self._clock(), checked, ttl, expiry)
+        whole = self._whole(checked.key)
+        expires_at = due(self._clock, checked, ttl, expiry)
         self._be_ready()
-        self._save(self._space, self._around(key), Stored(bytes(checked.value), expires_at))
+        self._save(self._space, whole, Stored(bytes(checked.value), expires_at))
 
     def delete(self, key: str) -> None:
         """Delete the record of ``key``; that it is missing is no error."""
         self._check_open()
-        own = self._own(key)
+        whole = self._whole(key)
         self._be_ready()
-        self._drop(self._space, self._around(own))
+        self._drop(self._space, whole)
 
     def list(
         self, *, prefix: str = "", suffix: str = "", limit: int = 0, offset: int = 0
@@ -195,7 +195,7 @@ class Store(ABC):
     def get(self, key: str, default: D | None = None) -> Record | D | None:
         """The record of ``key``, or ``default`` where there is none."""
         self._check_open()
-        record = self._record(self._own(key))
+        record = self._record(key, self._whole(key))
         return default if record is None else record
 
     def scan(self, *, prefix: str = "", suffix: str = "") -> Iterator[Record]:
@@ -214,29 +214,32 @@ class Store(ABC):
     def _space(self) -> Space:
         return (self._options["namespace"],) if self._options["namespace"] else ()
 
-    def _own(self, key: object) -> str:
-        """``key``, checked with what is put around it."""
+    def _whole(self, key: object) -> str:
+        """``key`` with what is put around it, checked."""
         checked = check_record_key(key)
-        self._check_whole(checked, self._space, self._around(checked))
-        return checked
+        whole = self._around(checked)
+        self._check_whole(checked, self._space, whole)
+        return whole
 
     def _around(self, key: str) -> str:
         whole: str = self._options["prefix"] + key + self._options["suffix"]
         return whole
 
-    def _record(self, key: str) -> Record | None:
+    def _record(self, key: str, whole: str) -> Record | None:
         self._be_ready()
-        stored = self._load(self._space, self._around(key))
-        now = self._clock()
-        if stored is None or stored.gone(now):
+        stored = self._load(self._space, whole)
+        if stored is None:
             return None
-        return Record(key, stored.value, None if stored.expires_at is None else stored.expires_at - now)
+        if stored.expires_at is None:
+            return Record(key, stored.value)
+        now = self._clock()
+        return None if stored.gone(now) else Record(key, stored.value, stored.expires_at - now)
 
     def _records(self, keys: Iterator[str]) -> Iterator[Record]:
         self._check_open()
         for key in keys:
             self._check_open()
-            record = self._record(key)
+            record = self._record(key, self._around(key))
             if record is not None:  # it may have gone since it was listed
                 yield record
 

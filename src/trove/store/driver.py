@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from ..driver import MAX_KEY_BYTES, Driver, check_bucket
@@ -39,6 +40,7 @@ EXPIRES_AT = "trove-record-expires-at"
 
 CONTENT_TYPE = "application/octet-stream"
 PAGE_KEYS = 1000
+_MOST_BYTES = 4  # that one character can take
 
 
 class DriverStore(Store):
@@ -77,8 +79,8 @@ class DriverStore(Store):
 
     def _check_whole(self, key: str, space: Space, whole: str) -> None:
         super()._check_whole(key, space, whole)
-        size = len((_folder(space) + _written(whole)).encode())
-        if size > MAX_KEY_BYTES:
+        name = _folder(space) + _written(whole)
+        if len(name) * _MOST_BYTES > MAX_KEY_BYTES < (size := len(name.encode())):
             raise InvalidKeyError(
                 f"record {shown(key)} has {size} bytes as the key of an object, with its namespaces and with "
                 f"control characters escaped; a driver takes {MAX_KEY_BYTES}",
@@ -144,6 +146,7 @@ class DriverStore(Store):
                 return
 
 
+@lru_cache
 def _folder(space: Space) -> str:
     escaped = (each.replace("%", "%25").replace("/", "%2F") for each in space)
     return "".join(f"@{each}/" for each in escaped) + "="

@@ -115,13 +115,14 @@ class StoreRecordSuite(StoreTests):
             assert store.read(key) == [Record(key, key.encode())]
         assert store.list() == sorted(KEYS)
 
-    @pytest.mark.parametrize("key", KEYS, ids=ascii)
-    def test_keys_of_every_kind(self, optioned: Store, key: str) -> None:
-        fill(optioned, key, "other")
-        assert optioned.read(key) == [Record(key, key.encode())]
-        assert optioned.list() == sorted([key, "other"])
-        optioned.delete(key)
-        assert optioned.list() == ["other"]
+    def test_keys_of_every_kind(self, optioned: Store) -> None:
+        fill(optioned, "other")
+        for key in KEYS:
+            fill(optioned, key)
+            assert optioned.read(key) == [Record(key, key.encode())]
+            assert optioned.list() == sorted([key, "other"])
+            optioned.delete(key)
+            assert optioned.list() == ["other"]
 
     @pytest.mark.parametrize("letter", ["k", "é", "語", "\U0001f600"])
     def test_keys_as_long_as_may_be(self, store: Store, letter: str) -> None:
