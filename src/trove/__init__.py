@@ -9,7 +9,8 @@
 
 :func:`open` finds the driver for a DSN; :func:`capabilities` tells what a driver can do beyond
 :class:`Driver`. The types and the errors are here too; what the author of a driver needs is in
-:mod:`trove.driver`, and the conformance suite in :mod:`trove.testing`.
+:mod:`trove.driver`, the conformance suite in :mod:`trove.testing`, and records with expiry in
+:mod:`trove.store`.
 """
 
 from __future__ import annotations

@@ -244,6 +244,48 @@ def test_a_failed_write_leaves_nothing_old_above_it(stores: list[Watched], faili
     assert cached.read("key")[0].value == (b"old" if failing == 2 else b"new")
 
 
+@pytest.mark.parametrize("skip", [False, True])
+def test_an_interrupted_write_leaves_nothing_old_above_the_last_store(
+    stores: list[Watched], skip: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    cached = CachedStore(*stores, skip_failing=skip)
+    cached.write(Record("key", b"old"))
+    with monkeypatch.context() as patched:
+        patched.setattr(stores[1], "_save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cached.write(Record("key", b"new"))
+    assert cached.read("key") == stores[0].read("key") == [Record("key", b"new")]
+
+
+def test_who_waits_for_a_read_that_is_interrupted_reads_by_itself(stores: list[Watched]) -> None:
+    fast, _, slow = stores
+    slow.write(Record("key", b"value"))
+    asked, go = threading.Event(), threading.Event()
+    hold = held_up(asked, go)
+
+    def interrupted() -> None:
+        slow.after_load = lambda: None
+        hold()
+        raise KeyboardInterrupt
+
+    slow.after_load = interrupted
+    missed = threading.Semaphore(0)
+    fast.after_load = missed.release
+    cached = CachedStore(*stores)
+    leading = Call(lambda: cached.get("key"))
+    assert asked.wait(PATIENCE)
+    waiting = Call(lambda: cached.get("key"))
+    for _ in range(3):
+        assert missed.acquire(timeout=PATIENCE)
+    go.set()
+    with pytest.raises(KeyboardInterrupt):
+        leading.end()
+    assert waiting.end() == Record("key", b"value")
+
+
 @pytest.mark.parametrize("failing", range(3))
 def test_a_failing_store_is_passed_over_when_told(stores: list[Watched], failing: int) -> None:
     cached = CachedStore(*stores, skip_failing=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from trove.drivers.engine import EngineDriver
-from trove.errors import InvalidArgumentError
+from trove.errors import InvalidArgumentError, StorageIOError
 from trove.store import EngineStore, Record
 
 HOUR = timedelta(hours=1)
@@ -43,6 +43,22 @@ def test_durability_can_be_changed(tmp_path: Path) -> None:
         store.init(durability="relaxed")
         assert not driver.durable
         assert store.options["durability"] == "relaxed"
+        assert store.list() == ["key"]
+
+
+def test_what_could_not_be_opened_again_is_opened_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*args: object, **options: object) -> None:
+        raise StorageIOError("the disk is gone")
+
+    with EngineStore(tmp_path / "store") as store:
+        store.write(Record("key", b""))
+        with monkeypatch.context() as patched:
+            patched.setattr(EngineDriver, "open", failing)
+            with pytest.raises(StorageIOError):
+                store.init(durability="relaxed")
+        assert store.options["durability"] == "full"
         assert store.list() == ["key"]
 
 

@@ -107,6 +107,7 @@ class Store(ABC):
                 self._prepare()
             except BaseException:
                 self._options = before
+                self._ready = False  # the next call sets the backend up again
                 raise
             self._ready = True
 

@@ -27,10 +27,10 @@ class CachedStore(Store):
     stores once. Listings are those of the last store. What others write to the last store is seen when what
     is above has expired.
 
-    Its own option is ``skip_failing``, ``False`` by itself: one store that fails is an error, and what stands
-    above it is deleted rather than left as it was. With ``True`` a failing store is passed over: a read is an
-    error only when no store has the record and the last one failed, a write or delete when all stores fail.
-    Listings need the last store in either case.
+    Its own option is ``skip_failing``, ``False`` by itself: one store that fails is an error, and after a
+    write what stands in it and above it is deleted, where that works, rather than left as it was. With
+    ``True`` a failing store is passed over: a read is an error only when no store has the record and the last
+    one failed, a write or delete when all stores fail. Listings need the last store in either case.
 
     Options are put around keys before they reach the stores, which keep their own. It goes by the clock of
     the last store, and ``close`` closes all.
@@ -175,6 +175,13 @@ class CachedStore(Store):
         with self._key_lock(place):
             try:
                 self._through(ready_and_change, otherwise=lambda store: self._drop_from(store, *place))
+            except Exception:
+                raise
+            except BaseException:  # interrupted, perhaps with the last store changed and others not
+                for store in self._stores[:-1]:
+                    with suppress(Exception):
+                        self._drop_from(store, *place)
+                raise
             finally:
                 # Whoever read before must not fill, and whoever reads from now on must ask anew.
                 with self._flights_lock:
