@@ -219,12 +219,14 @@ def test_every_verb_has_a_help(run: Any) -> None:
     verbs = run("--help").output.partition("Commands:")[2].split("\n")[1:]
     names = [each.split()[0] for each in verbs if each.strip()]
     assert set(names) == {
-        *("put", "get", "cat", "ls", "stat", "rm", "cp", "mb", "rb", "buckets", "versions", "quota"),
+        *("put", "get", "cat", "ls", "stat", "rm", "cp", "mb", "rb", "buckets", "versions", "quota", "kv"),
         *("verify", "repair", "compact", "snapshot", "stats", "backup", "restore"),
         *("conformance", "drivers", "demo"),
     }
     for name in names:
         assert run(name, "--help").output.startswith(f"Usage: trove {name}")
+    for name in ("put", "get", "del", "ls"):
+        assert run("kv", name, "--help").output.startswith(f"Usage: trove kv {name}")
 
 
 # As a process of its own.

@@ -33,6 +33,10 @@ VERBS = {
     "rb": ("rb", "{dsn}#b"),
     "quota": ("quota", "{dsn}#b"),
     "quota to set": ("quota", "{dsn}", "--max-bytes", "1"),
+    "kv put": ("kv", "put", "{dsn}#b/k", "value"),
+    "kv get": ("kv", "get", "{dsn}#b/k"),
+    "kv del": ("kv", "del", "{dsn}#b/k"),
+    "kv ls": ("kv", "ls", "{dsn}#b"),
     "snapshot": ("snapshot", "{dsn}"),
     "compact": ("compact", "{dsn}"),
 }

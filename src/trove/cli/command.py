@@ -16,6 +16,7 @@ from .cp import cp
 from .demo import demo
 from .drivers import conformance, drivers
 from .failure import EXIT_CODES, Carried, guarded
+from .kv import kv
 from .listing import ls, versions
 from .location import ENVIRONMENT, Stores
 from .objects import cat, get, put, rm, stat
@@ -91,7 +92,7 @@ def trove(ctx: click.Context) -> None:
 
 
 for _verb in (
-    *(put, get, cat, ls, stat, rm, cp, mb, rb, buckets, versions, quota),
+    *(put, get, cat, ls, stat, rm, cp, mb, rb, buckets, versions, quota, kv),
     *(verify, repair, compact, snapshot, stats, backup, restore),
     *(conformance, drivers, demo),
 ):

@@ -25,6 +25,7 @@ from ..errors import (
     ObjectNotFoundError,
     PreconditionFailedError,
     QuotaExceededError,
+    RecordNotFoundError,
     StorageIOError,
     TroveError,
     UnknownDriverError,
@@ -125,6 +126,8 @@ def _in_verbs(error: TroveError) -> str | None:
             return f"object {key} has no such version in bucket {bucket}; 'trove versions' lists those it has"
         case ObjectNotFoundError() if error.key is not None:
             return f"object {key} does not exist in bucket {bucket}; 'trove ls' shows those that do"
+        case RecordNotFoundError() if error.key is not None:
+            return f"record {key} does not exist, or has expired; 'trove kv ls' shows those that do"
     return None
 
 

@@ -8,7 +8,7 @@ import select
 import signal
 import sys
 import threading
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from typing import Self, cast
 
 from ..driver import ObjectReader
@@ -62,7 +62,7 @@ class Piped:
             self._woken = None
 
 
-def copy_out(reader: ObjectReader) -> None:
+def copy_out(reader: ObjectReader | BytesIO) -> None:
     """Write what ``reader`` gives to standard output, in blocks."""
     if sys.stdout is None:
         return
