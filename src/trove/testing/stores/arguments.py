@@ -41,7 +41,11 @@ class StoreArgumentSuite(StoreTests):
             with pytest.raises(InvalidKeyError):
                 call(store, key + "k")
 
-    @pytest.mark.parametrize("value", [None, "text", 5, bytearray(b"x"), memoryview(b"x"), [b"x"]], ids=repr)
+    @pytest.mark.parametrize(
+        "value",
+        [None, "text", 5, bytearray(b"x"), memoryview(b"x"), [b"x"]],
+        ids=["None", "str", "int", "bytearray", "memoryview", "list"],
+    )
     def test_arguments_value_that_is_not_bytes(self, store: Store, value: Any) -> None:
         with pytest.raises(InvalidArgumentError):
             store.write(Record("key", value))
