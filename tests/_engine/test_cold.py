@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.cold_objects import WORDS, live, read, text
+from harness.cold_objects import WORDS, live, read, skip_without_cold, text
 from harness.index_rows import check_store
 from harness.noise import noise
 from harness.opened import opened
@@ -23,10 +23,7 @@ from trove.driver import LifecycleRule
 from trove.drivers.engine import EngineDriver
 from trove.errors import UnsupportedOptionError
 
-try:
-    cold.require_cold()
-except UnsupportedOptionError:
-    pytest.skip("the cold extra is not installed", allow_module_level=True)
+skip_without_cold()
 
 MIB = 1 << 20
 NOW = datetime.now(UTC)

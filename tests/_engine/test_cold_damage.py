@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from harness.cold_objects import flip, read, text
+from harness.cold_objects import flip, read, skip_without_cold, text
 from harness.index_rows import OFFSET_BITS, REFERENCE, content_at, references, rows_of
 from harness.noise import noise
 from harness.opened import opened
@@ -18,12 +18,9 @@ from harness.opened import opened
 from trove._engine import cold
 from trove._engine.cold import COLD, FrameError
 from trove.drivers.engine import EngineDriver
-from trove.errors import ChecksumMismatchError, UnsupportedOptionError
+from trove.errors import ChecksumMismatchError
 
-try:
-    cold.require_cold()
-except UnsupportedOptionError:
-    pytest.skip("the cold extra is not installed", allow_module_level=True)
+skip_without_cold()
 
 
 def frames_of(tmp_path: Path, key: str) -> list[bytes]:

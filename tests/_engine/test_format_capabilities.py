@@ -8,20 +8,17 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from harness.cold_objects import skip_without_cold
 from harness.index_rows import check_store
 from harness.opened import opened
 
-from trove._engine import cold
 from trove.drivers.engine import EngineDriver
-from trove.errors import QuotaExceededError, UnsupportedOptionError
+from trove.errors import QuotaExceededError
 
 from .golden import make_capabilities as golden
 from .golden.make_golden import FAR, HERE, data
 
-try:
-    cold.require_cold()
-except UnsupportedOptionError:
-    pytest.skip("the cold extra is not installed", allow_module_level=True)
+skip_without_cold()
 
 SAID = json.loads((HERE / f"{golden.NAME}.json").read_text(encoding="utf-8"))
 

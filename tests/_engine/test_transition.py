@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from harness.alone import alone
-from harness.cold_objects import flip, live, moves, read, text
+from harness.cold_objects import flip, live, moves, read, skip_without_cold, text
 from harness.index_rows import check_store
 from harness.noise import noise
 from harness.opened import opened
@@ -19,12 +19,9 @@ from harness.peak import Peak
 from trove._engine import cold, lifecycle
 from trove._engine.cold import COLD
 from trove.drivers.engine import EngineDriver
-from trove.errors import ChecksumMismatchError, UnsupportedOptionError
+from trove.errors import ChecksumMismatchError
 
-try:
-    cold.require_cold()
-except UnsupportedOptionError:
-    pytest.skip("the cold extra is not installed", allow_module_level=True)
+skip_without_cold()
 
 MIB = 1 << 20
 NOW = datetime.now(UTC)

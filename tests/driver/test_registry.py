@@ -12,7 +12,7 @@ import pytest
 
 import trove
 from trove import InvalidArgumentError, UnknownDriverError
-from trove.driver import drivers, lookup, register, registry
+from trove.driver import drivers, lookup, register, registry, schemes
 from trove.drivers import MemoryDriver
 
 Install = Callable[..., list[str]]
@@ -21,8 +21,8 @@ Install = Callable[..., list[str]]
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry in which nothing was registered or looked up yet."""
-    monkeypatch.setattr(registry, "_factories", {})
-    monkeypatch.setattr(registry, "_installed", None)
+    monkeypatch.setattr(registry._schemes, "_factories", {})
+    monkeypatch.setattr(registry._schemes, "_installed", None)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Install:
             asked.append(group)
             return [EntryPoint(name, value, group) for name, value in points.items()]
 
-        monkeypatch.setattr(registry, "entry_points", entry_points)
+        monkeypatch.setattr(schemes, "entry_points", entry_points)
         return asked
 
     return install
@@ -66,7 +66,7 @@ def test_names_are_sorted_and_hold_both_kinds(installed: Install) -> None:
 
 def test_entry_points_are_read_once_and_not_before_a_name_is_missing(installed: Install) -> None:
     asked = installed(theirs="trove.drivers.memory:MemoryDriver")
-    registry._factories["ours"] = MemoryDriver
+    registry._schemes._factories["ours"] = MemoryDriver
     assert lookup("ours") is MemoryDriver
     assert asked == []
     assert lookup("theirs") is MemoryDriver
@@ -140,7 +140,7 @@ def test_lookup_of_what_is_no_name_is_refused(name: Any) -> None:
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 def test_child_forked_while_the_lock_was_held_can_look_up() -> None:
     register("kept", MemoryDriver)
-    with registry._lock:
+    with registry._schemes._lock:
         child = os.fork()
         if child == 0:
             signal.alarm(20)

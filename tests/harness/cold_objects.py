@@ -6,10 +6,22 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from trove._engine import cold
 from trove.driver import LifecycleRule
 from trove.drivers.engine import EngineDriver
+from trove.errors import UnsupportedOptionError
 
 WORDS = [random.Random(number).randbytes(1 + number % 9).hex().encode() for number in range(3000)]
+
+
+def skip_without_cold() -> None:
+    """Leave the tests of a module out where the extra is not installed; with `dev` it is."""
+    try:
+        cold.require_cold()
+    except UnsupportedOptionError:
+        pytest.skip("the cold extra is not installed", allow_module_level=True)
 
 
 def text(name: object, size: int) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from trove import store
+from trove.driver import schemes
 from trove.errors import (
     DriverClosedError,
     InvalidArgumentError,
@@ -28,15 +29,15 @@ Install = Callable[..., None]
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry in which nothing was registered or looked up yet."""
-    monkeypatch.setattr(registry, "_factories", {})
-    monkeypatch.setattr(registry, "_installed", None)
+    monkeypatch.setattr(registry._schemes, "_factories", {})
+    monkeypatch.setattr(registry._schemes, "_installed", None)
 
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> Install:
     def install(**points: str) -> None:
         monkeypatch.setattr(
-            registry,
+            schemes,
             "entry_points",
             lambda *, group: [EntryPoint(name, value, group) for name, value in points.items()],
         )
@@ -190,7 +191,7 @@ def test_child_forked_while_locks_were_held_goes_on() -> None:
     opened = MemoryStore()
     cached = store.CachedStore(opened)
     cached.write(Record("key", b""))
-    with registry._lock, opened._lock, opened._init_lock, cached._flights_lock, cached._key_locks[0]:
+    with registry._schemes._lock, opened._lock, opened._init_lock, cached._flights_lock, cached._key_locks[0]:
         child = os.fork()
         if child == 0:
             signal.alarm(20)
