@@ -47,6 +47,7 @@ TREE: dict[str, tuple[str, ...]] = {
     "QuotaExceededError": ("TroveError",),
     "StorageIOError": ("TroveError",),
     "StorageFullError": ("StorageIOError",),
+    "BackendUnavailableError": ("StorageIOError",),
     "UnknownDriverError": ("TroveError",),
 }
 

@@ -11,6 +11,7 @@ import errno
 from typing import Any, Self
 
 __all__ = [
+    "BackendUnavailableError",
     "BucketExistsError",
     "BucketNotEmptyError",
     "BucketNotFoundError",
@@ -276,6 +277,10 @@ class StorageIOError(TroveError, OSError):
 
 class StorageFullError(StorageIOError):
     """The storage medium has no space left."""
+
+
+class BackendUnavailableError(StorageIOError):
+    """A server can't be reached, or did not answer in time; whether a write was done is not known then."""
 
 
 class UnknownDriverError(TroveError):

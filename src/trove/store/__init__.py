@@ -22,6 +22,7 @@ from .opening import open
 from .record import Record
 from .registry import Factory, lookup, register, stores
 from .scoped import ScopedStore
+from .served import ServedStore
 
 __all__ = [
     "CachedStore",
@@ -35,6 +36,7 @@ __all__ = [
     "NoopStore",
     "Record",
     "ScopedStore",
+    "ServedStore",
     "Space",
     "Store",
     "Stored",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from types import MappingProxyType
@@ -151,7 +151,7 @@ class Store(ABC):
             return [record][offset : offset + limit if limit else None]
         text = check_affix("key", key)
         keys = self._matching(text if begins else "", text if ends else "")
-        found = self._records(islice(keys, offset, None))
+        found = self._records(islice(keys, offset, None), limit or self._batch)
         return builtins.list(islice(found, limit or None))
 
     def write(self, record: Record, *, ttl: timedelta | None = None, expiry: datetime | None = None) -> None:
@@ -200,11 +200,11 @@ class Store(ABC):
         return default if record is None else record
 
     def scan(self, *, prefix: str = "", suffix: str = "") -> Iterator[Record]:
-        """The records whose keys begin with ``prefix`` and end with ``suffix``, read one by one as they are
-        asked for, in order of their keys. What others write meanwhile may or may not be among them."""
+        """The records whose keys begin with ``prefix`` and end with ``suffix``, in order of their keys, read
+        as they are asked for. What others write meanwhile may or may not be among them."""
         self._check_open()
         keys = self._matching(check_affix("prefix", prefix), check_affix("suffix", suffix))
-        return self._records(keys)
+        return self._records(keys, self._batch)
 
     def __contains__(self, key: str) -> bool:
         return self.get(key) is not None
@@ -228,21 +228,27 @@ class Store(ABC):
 
     def _record(self, key: str, whole: str) -> Record | None:
         self._be_ready()
-        stored = self._load(self._space, whole)
+        return self._made(key, self._load(self._space, whole))
+
+    def _records(self, keys: Iterator[str], most: int) -> Iterator[Record]:
+        """The records of ``keys``, at most ``most`` of which are read at once."""
+        self._check_open()
+        while batch := builtins.list(islice(keys, min(most, self._batch))):
+            self._check_open()
+            found = self._load_many(self._space, [self._around(key) for key in batch])
+            for key, stored in zip(batch, found, strict=True):
+                self._check_open()
+                record = self._made(key, stored)
+                if record is not None:  # it may have gone since it was listed
+                    yield record
+
+    def _made(self, key: str, stored: Stored | None) -> Record | None:
         if stored is None:
             return None
         if stored.expires_at is None:
             return Record(key, stored.value)
         now = self._clock()
         return None if stored.gone(now) else Record(key, stored.value, stored.expires_at - now)
-
-    def _records(self, keys: Iterator[str]) -> Iterator[Record]:
-        self._check_open()
-        for key in keys:
-            self._check_open()
-            record = self._record(key, self._around(key))
-            if record is not None:  # it may have gone since it was listed
-                yield record
 
     def _matching(self, prefix: str, suffix: str) -> Iterator[str]:
         self._be_ready()
@@ -299,6 +305,13 @@ class Store(ABC):
     @abstractmethod
     def _load(self, space: Space, key: str) -> Stored | None:
         """What is under ``key``; it may be due already."""
+
+    _batch = 1
+    """How many keys ``_load_many`` is given at most."""
+
+    def _load_many(self, space: Space, keys: Sequence[str]) -> Iterable[Stored | None]:
+        """What is under each of ``keys``; for backends that can tell of many at once."""
+        return [self._load(space, key) for key in keys]
 
     @abstractmethod
     def _save(self, space: Space, key: str, stored: Stored) -> None:

@@ -1,16 +1,7 @@
 """DriverStore: records as objects on any Trove driver.
 
-The object of a record is named by its namespaces and its key::
-
-    =KEY                      without a namespace
-    @NAMESPACE/=KEY           in one; one in another gives @OUTER/@INNER/=KEY
-
-In a namespace ``/`` and ``%`` are escaped, so that no namespace begins another one's names. In a key NUL,
-which drivers don't take, is written as two characters U+0001, and U+0001 as U+0001 U+0002: keys so written
-are in the order of the keys, and begin with what the prefix is written as.
-
-The instant at which a record is gone stands in the object's metadata, and the driver is told it, too, where
-it can honour ``expires_at``.
+``naming`` says what the object of a record is called. The instant at which a record is gone stands in the
+object's metadata, and the driver is told it, too, where it can honour ``expires_at``.
 """
 
 from __future__ import annotations
@@ -18,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, ClassVar
 
 from ..driver import MAX_KEY_BYTES, Driver, check_bucket
@@ -27,20 +17,19 @@ from ..errors import (
     BucketNotFoundError,
     CorruptStoreError,
     InvalidArgumentError,
-    InvalidKeyError,
     ObjectNotFoundError,
     UnsupportedOptionError,
     shown,
 )
 from .arguments import Clock, utc_now
 from .base import Space, Store, Stored
+from .naming import check_name, key_in, name_of
 
 EXPIRES_AT = "trove-record-expires-at"
 """The name in the metadata of the instant at which a record is gone, in ISO 8601."""
 
 CONTENT_TYPE = "application/octet-stream"
 PAGE_KEYS = 1000
-_MOST_BYTES = 4  # that one character can take
 
 
 class DriverStore(Store):
@@ -79,13 +68,7 @@ class DriverStore(Store):
 
     def _check_whole(self, key: str, space: Space, whole: str) -> None:
         super()._check_whole(key, space, whole)
-        name = _folder(space) + _written(whole)
-        if len(name) * _MOST_BYTES > MAX_KEY_BYTES < (size := len(name.encode())):
-            raise InvalidKeyError(
-                f"record {shown(key)} has {size} bytes as the key of an object, with its namespaces and with "
-                f"control characters escaped; a driver takes {MAX_KEY_BYTES}",
-                key=key,
-            )
+        check_name(key, space, whole, MAX_KEY_BYTES)
 
     def _prepare(self) -> None:
         self._driver.ping()
@@ -97,13 +80,13 @@ class DriverStore(Store):
 
     def _load(self, space: Space, key: str) -> Stored | None:
         try:
-            with self._driver.get(self._bucket, _folder(space) + _written(key)) as reader:
+            with self._driver.get(self._bucket, name_of(space, key)) as reader:
                 return Stored(reader.read(), _instant(key, reader.info.metadata))
         except ObjectNotFoundError:
             return None
 
     def _save(self, space: Space, key: str, stored: Stored) -> None:
-        name = _folder(space) + _written(key)
+        name = name_of(space, key)
         value, expires_at = stored
         if expires_at is None:
             self._driver.put(self._bucket, name, value, content_type=CONTENT_TYPE)
@@ -126,16 +109,16 @@ class DriverStore(Store):
         self._driver.put(self._bucket, name, value, content_type=CONTENT_TYPE, metadata=metadata)
 
     def _drop(self, space: Space, key: str) -> None:
-        self._driver.delete(self._bucket, _folder(space) + _written(key))
+        self._driver.delete(self._bucket, name_of(space, key))
 
     def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
-        folder, cursor = _folder(space), ""
+        cursor = ""
         while True:
             page = self._driver.list(
-                self._bucket, prefix=folder + _written(prefix), max_keys=PAGE_KEYS, cursor=cursor
+                self._bucket, prefix=name_of(space, prefix), max_keys=PAGE_KEYS, cursor=cursor
             )
             for info in page:
-                key = _read(info.key[len(folder) :])
+                key = key_in(space, info.key)
                 if key is None or not key.endswith(suffix):
                     continue
                 instant = _instant(key, info.metadata)
@@ -144,26 +127,6 @@ class DriverStore(Store):
             cursor = page.next_token
             if not cursor:
                 return
-
-
-@lru_cache
-def _folder(space: Space) -> str:
-    escaped = (each.replace("%", "%25").replace("/", "%2F") for each in space)
-    return "".join(f"@{each}/" for each in escaped) + "="
-
-
-def _written(key: str) -> str:
-    if "\0" not in key and "\1" not in key:
-        return key
-    return key.replace("\1", "\1\2").replace("\0", "\1\1")
-
-
-def _read(written: str) -> str | None:
-    """The key that :func:`_written` made ``written`` of, ``None`` when there is none."""
-    if "\1" not in written:
-        return written
-    key = written.replace("\1\1", "\0").replace("\1\2", "\1")
-    return key if _written(key) == written else None
 
 
 def _instant(key: str, metadata: Mapping[str, str]) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ class ScopedStore(Store):
             )
         self._store = store
         self._scope = scope + "/"
+        self._batch = store._batch
         super().__init__(clock=store._clock, **options)
 
     @property
@@ -50,6 +51,11 @@ class ScopedStore(Store):
     def _load(self, space: Space, key: str) -> Stored | None:
         self._store._be_ready()
         return self._store._load(*self._inner(space, key))
+
+    def _load_many(self, space: Space, keys: Sequence[str]) -> Iterable[Stored | None]:
+        self._store._be_ready()
+        whole = [self._store._around(self._scope + key) for key in keys]
+        return self._store._load_many(self._store._space + space, whole)
 
     def _save(self, space: Space, key: str, stored: Stored) -> None:
         self._store._be_ready()

@@ -1,0 +1,57 @@
+"""What a record is called in a backend that keeps everything under names of one kind.
+
+A name is made of the namespaces of a record and its key::
+
+    =KEY                      without a namespace
+    @NAMESPACE/=KEY           in one; one in another gives @OUTER/@INNER/=KEY
+
+In a namespace ``/`` and ``%`` are escaped, so that no namespace begins another one's names. In a key NUL,
+which many backends don't take, is written as two characters U+0001, and U+0001 as U+0001 U+0002: names are in
+the order of their keys, and begin with what the prefix of their keys is written as.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from ..errors import InvalidKeyError, shown
+from .base import Space
+
+_MOST_BYTES = 4  # that one character can take
+
+
+def name_of(space: Space, key: str) -> str:
+    """What the record of ``key`` is called, or what the names of all begin with whose keys begin with it."""
+    return _folder(space) + _written(key)
+
+
+def key_in(space: Space, name: str) -> str | None:
+    """The key of the record in ``space`` that is called ``name``, ``None`` when none is called so."""
+    written = name[len(_folder(space)) :]
+    if "\1" not in written:
+        return written
+    key = written.replace("\1\1", "\0").replace("\1\2", "\1")
+    return key if _written(key) == written else None
+
+
+def check_name(key: str, space: Space, whole: str, most: int) -> None:
+    """Raise InvalidKeyError if the name of ``whole``, its user's ``key``, has more than ``most`` bytes."""
+    name = name_of(space, whole)
+    if len(name) * _MOST_BYTES > most < (size := len(name.encode())):
+        raise InvalidKeyError(
+            f"record {shown(key)} has a name of {size} bytes in its backend, with its namespaces and with "
+            f"control characters escaped; the backend takes {most}",
+            key=key,
+        )
+
+
+@lru_cache
+def _folder(space: Space) -> str:
+    escaped = (each.replace("%", "%25").replace("/", "%2F") for each in space)
+    return "".join(f"@{each}/" for each in escaped) + "="
+
+
+def _written(key: str) -> str:
+    if "\0" not in key and "\1" not in key:
+        return key
+    return key.replace("\1", "\1\2").replace("\0", "\1\1")

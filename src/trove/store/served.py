@@ -1,0 +1,49 @@
+"""ServedStore: what the stores have in common whose records a server keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, ClassVar
+
+from ..driver import check_timeout
+from ..errors import InvalidArgumentError, UnsupportedOptionError, shown
+from .base import Store
+
+
+class ServedStore(Store):
+    """Records on a server.
+
+    Its options beside those of every store are ``nodes``, addresses of servers that all have the records,
+    asked in their order until one answers, and ``timeout``: the seconds after which a call that has no answer
+    raises :class:`~trove.errors.BackendUnavailableError`, all its tries together; 10 by itself.
+    """
+
+    OPTIONS: ClassVar[Mapping[str, Any]] = {**Store.OPTIONS, "timeout": 10.0}
+    HAS_NODES = True
+
+    @property
+    def _timeout(self) -> float:
+        timeout: float = self._options["timeout"]
+        return timeout
+
+    def _check_own(self, options: dict[str, Any]) -> dict[str, Any]:
+        if "timeout" in options:
+            timeout = check_timeout(options["timeout"])
+            if not timeout:
+                raise InvalidArgumentError(
+                    f"timeout is {shown(options['timeout'])}; give the seconds a call may take, above zero"
+                )
+            options["timeout"] = timeout
+        return options
+
+
+def required(what: str, extra: str, module: str) -> Any:
+    """The ``module`` that ``what`` needs. Raises UnsupportedOptionError, naming the extra, without it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise UnsupportedOptionError(
+            f"{what} needs a package that is missing ({error}); install it with: "
+            f"pip install 'trove-engine[{extra}]'"
+        ) from error
