@@ -4,11 +4,8 @@
 import os
 import threading
 
-import lmdb
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport uint8_t, uint64_t
-from libc.string cimport memchr, memcpy
+from cpython.bytes cimport PyBytes_GET_SIZE
+from libc.stdint cimport uint64_t
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,10 +19,9 @@ from trove.driver.options import (
     check_ref,
     check_region,
     check_version_id,
-    guess_content_type,
 )
 from trove.driver.ranges import check_offset_length, check_range
-from trove.driver.types import EMPTY, STANDARD, BucketInfo
+from trove.driver.types import BucketInfo
 from trove.errors import (
     BucketNotFoundError,
     DriverClosedError,
@@ -37,12 +33,13 @@ from trove.errors import (
 
 from .changes cimport BatchChange, CopyChange, CreateBucketChange, DeleteBucketChange, DeleteChange, PutChange
 from .chain cimport HAS_CHAINS, VERSIONED, flags_of, id_of, version_in
-from .codec cimport INLINE, MARKER, SEAL, check_seal, load64
+from .codec cimport INLINE, MARKER, load64
 from .content cimport Content, ingest
 from .core cimport Change, Core, forks_so_far
 from .index cimport Reading, row
 from .listing cimport page
 from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us
+from .objects cimport checked_info, current_object, default_block, place_of
 from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of, references_now
 from .usage cimport Room
 from . import store
@@ -50,49 +47,16 @@ from .cold import COLD, require_cold
 from .cores import close_core, open_core, require_closable
 from .content import INLINE_LIMIT
 from .housekeeping import heed
-from .index import index_error
 from .many import listed_keys
 from .pack import MissingPackError
 from .settings import check_same, choice, folder_and_settings, parameters_maker, wishes
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERIFY = {"first": FIRST, "always": ALWAYS, "never": NEVER}
-_blocks = {}  # attribute blocks of objects put without options, by the ending of their keys
-
-
-cdef bytes default_block(str key):
-    """The attribute block of an object that is put without options."""
-    cdef Py_ssize_t name = key.rfind("/") + 1
-    cdef Py_ssize_t dot = key.rfind(".")
-    # The guess looks at the last part of the key, and its ending tells all; but leading dots begin no ending, and
-    # a colon can make a URL of it. Long endings are as rare.
-    if key.find(":", name) >= 0 or (dot >= name and (key[name] == "." or len(key) - dot >= 12)):
-        return guessed_block(key)
-    ending = key[dot + 1 :] if dot > name else ""
-    block = _blocks.get(ending)
-    if block is None:
-        block = guessed_block(key)
-        if len(_blocks) < 1000:
-            _blocks[ending] = block
-    return block
-
-
-cdef bytes guessed_block(str key):
-    return attributes_block(guess_content_type(key), STANDARD, EMPTY, EMPTY)
 
 
 cdef class Engine:
     """The native half of ``trove.drivers.engine.EngineDriver``, which has the documentation."""
-
-    cdef Core _core
-    cdef Session _session
-    cdef str _path
-    cdef bint _durable
-    cdef bint _readonly
-    cdef int _verify
-    cdef object _wishes
-    cdef object _opening              # held to open and close
-    cdef int _opening_forks           # how often this process's line had forked when it was made
 
     def __init__(self):
         self._opening = threading.RLock()  # a finalizer may close the driver in the thread that opens it
@@ -311,30 +275,10 @@ cdef class Engine:
 
     cdef tuple _find(self, Core core, str bucket, str key, tuple place, bint content):
         """The current object: its info and, if its content is asked for and not inline, its references."""
-        cdef bytes name = <bytes>place[0]
-        cdef EngineInfo info = None
-        cdef bytes references = None
-        # Not through ``Reading``: each get pays for it.
-        txn = core.index.begin_copying()
-        try:
-            held = txn.get(name, None, core.index.objects)
-            if held is not None:
-                info = checked_info(name, key, held)
-                if info.expired(now_us()):
-                    info = None
-                elif content and info.head()[0] != INLINE:
-                    references = references_now(core, txn, info)
-            if info is None and txn.get(place[1], None, core.index.buckets) is None:
-                raise BucketNotFoundError.of(bucket)
-        except lmdb.Error as error:
-            raise index_error(error, f"reading the index in {core.index.folder}") from error
-        finally:
-            # The last reference: a transaction that is let go of ends itself, a call cheaper than by abort().
-            txn = None
-            core.index._leave()
-        if info is None:
+        cdef tuple found = current_object(core, bucket, key, place, content)
+        if found is None:
             raise ObjectNotFoundError.of(bucket, key)
-        return info, references
+        return found
 
     cdef tuple _find_version(self, Core core, str bucket, str key, tuple place, str version_id, bint content):
         """The same of one version."""
@@ -552,39 +496,3 @@ cdef class Engine:
         delete.place, delete.bucket_name = place_of(bucket, key)
         delete.bucket, delete.key = bucket, key
         return delete
-
-
-cdef EngineInfo checked_info(bytes place, str key, bytes value):
-    """The info over an object's sealed row."""
-    check_seal(place, <const uint8_t *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), "objects")
-    return info_of(key, value, SEAL)
-
-
-cdef tuple place_of(object bucket, object key):
-    """Where an object stands in the index, and its bucket's name there. Raises for what can't be a name."""
-    cdef Py_ssize_t key_length = 0
-    cdef const char *text = NULL
-    cdef bytes prefix
-    cdef bytes place
-    if type(bucket) is str and type(key) is str:
-        prefix = _prefixes.get(bucket)
-        if prefix is None:
-            prefix = check_bucket(bucket).encode() + b"\0"
-            if len(_prefixes) < 1000:
-                _prefixes[bucket] = prefix
-                _names[bucket] = prefix[:-1]
-        try:
-            text = PyUnicode_AsUTF8AndSize(key, &key_length)
-        except UnicodeEncodeError:
-            key_length = 0
-        if 0 < key_length <= 1024 and memchr(text, 0, key_length) == NULL:
-            place = PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(prefix) + key_length)
-            memcpy(PyBytes_AS_STRING(place), PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix))
-            memcpy(PyBytes_AS_STRING(place) + PyBytes_GET_SIZE(prefix), text, key_length)
-            return place, (_names.get(bucket) or prefix[:-1])
-    bucket_name = check_bucket(bucket).encode()
-    return bucket_name + b"\0" + check_key(key).encode(), bucket_name
-
-
-cdef dict _prefixes = {}
-cdef dict _names = {}

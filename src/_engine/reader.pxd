@@ -46,5 +46,6 @@ cdef enum Verify:
     NEVER
 
 
+cdef Py_ssize_t inline_start(EngineInfo info) except -1
 cdef bytes references_now(Core core, object txn, EngineInfo info)
 cdef EngineReader reader_of(Core core, Session session, EngineInfo info, bytes references, uint64_t start, uint64_t size, int verify)

@@ -43,12 +43,18 @@ cdef EngineReader reader_of(
     reader._verify = verify
     if references is None:
         reader._inline = info._held
-        reader._inline_at = info.content_start()
-        if PyBytes_GET_SIZE(info._held) - reader._inline_at != <Py_ssize_t>load64(info.head() + 2):
-            raise CorruptStoreError("the row of an object is cut short; run `trove repair`")
+        reader._inline_at = inline_start(info)
     else:
         reader.prepare(references)
     return reader
+
+
+cdef Py_ssize_t inline_start(EngineInfo info) except -1:
+    """Where in the row the content begins, of an object whose content is in it, to the row's end."""
+    cdef Py_ssize_t start = info.content_start()
+    if PyBytes_GET_SIZE(info._held) - start != <Py_ssize_t>load64(info.head() + 2):
+        raise CorruptStoreError("the row of an object is cut short; run `trove repair`")
+    return start
 
 
 cdef bytes references_now(Core core, object txn, EngineInfo info):

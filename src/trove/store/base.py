@@ -33,6 +33,8 @@ Space: TypeAlias = tuple[str, ...]
 
 D = TypeVar("D")
 
+_NONE = 0  # the limit or offset that is none, by its identity: False and 0.0 are equal to it
+
 
 class Stored(NamedTuple):
     """What is kept under a key: the value, and the instant from which on it is gone."""
@@ -137,18 +139,16 @@ class Store(ABC):
         Raises RecordNotFoundError when one key is asked for and is not there; where no key matches a prefix
         or suffix, the list is empty.
         """
+        if prefix is suffix is False and limit is offset is _NONE:
+            record = self._read_one(key)
+            if record is None:
+                raise self._not_found(key)
+            return [record]
         self._check_open()
         begins, ends = check_flag("prefix", prefix), check_flag("suffix", suffix)
         limit, offset = check_count("limit", limit), check_count("offset", offset)
         if not (begins or ends):
-            record = self._record(key, self._whole(key))
-            if record is None:
-                raise RecordNotFoundError(
-                    f"record {shown(key)} is not in store {shown(self.name)}, or has expired; list() shows "
-                    "the keys that are there",
-                    key=key,
-                )
-            return [record][offset : offset + limit if limit else None]
+            return self.read(key)[offset : offset + limit if limit else None]
         text = check_affix("key", key)
         keys = self._matching(text if begins else "", text if ends else "")
         found = self._records(islice(keys, offset, None), limit or self._batch)
@@ -163,10 +163,10 @@ class Store(ABC):
         """
         self._check_open()
         checked = check_record(record)
-        whole = self._whole(checked.key)
-        expires_at = due(self._clock, checked, ttl, expiry)
-        self._be_ready()
-        self._save(self._space, whole, Stored(bytes(checked.value), expires_at))
+        if ttl is None and expiry is None and checked.expiry is None:
+            self._write_one(checked.key, checked.value, None)
+        else:
+            self._write_one(checked.key, checked.value, due(self._clock, checked, ttl, expiry))
 
     def delete(self, key: str) -> None:
         """Delete the record of ``key``; that it is missing is no error."""
@@ -195,8 +195,7 @@ class Store(ABC):
 
     def get(self, key: str, default: D | None = None) -> Record | D | None:
         """The record of ``key``, or ``default`` where there is none."""
-        self._check_open()
-        record = self._record(key, self._whole(key))
+        record = self._read_one(key)
         return default if record is None else record
 
     def scan(self, *, prefix: str = "", suffix: str = "") -> Iterator[Record]:
@@ -226,9 +225,25 @@ class Store(ABC):
         whole: str = self._options["prefix"] + key + self._options["suffix"]
         return whole
 
-    def _record(self, key: str, whole: str) -> Record | None:
+    def _read_one(self, key: str) -> Record | None:
+        """The record of ``key``, which is not checked yet; for stores with a shorter way to one."""
+        self._check_open()
+        whole = self._whole(key)
         self._be_ready()
         return self._made(key, self._load(self._space, whole))
+
+    def _write_one(self, key: str, value: bytes, expires_at: datetime | None) -> None:
+        """Keep ``value`` under ``key``, whose length is not checked yet; for stores with a shorter way."""
+        whole = self._whole(key)
+        self._be_ready()
+        self._save(self._space, whole, Stored(bytes(value), expires_at))
+
+    def _not_found(self, key: str) -> RecordNotFoundError:
+        return RecordNotFoundError(
+            f"record {shown(key)} is not in store {shown(self.name)}, or has expired; list() shows the keys "
+            "that are there",
+            key=key,
+        )
 
     def _records(self, keys: Iterator[str], most: int) -> Iterator[Record]:
         """The records of ``keys``, at most ``most`` of which are read at once."""

@@ -11,7 +11,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from trove._engine.records import ELSEWHERE, Records
+
 from ..driver import MAX_KEY_BYTES, Driver, check_bucket
+from ..drivers.engine import EngineDriver
 from ..errors import (
     BucketExistsError,
     BucketNotFoundError,
@@ -21,9 +24,11 @@ from ..errors import (
     UnsupportedOptionError,
     shown,
 )
+from .arguments import MAX_KEY_BYTES as MAX_RECORD_KEY_BYTES
 from .arguments import Clock, utc_now
 from .base import Space, Store, Stored
-from .naming import check_name, key_in, name_of
+from .naming import check_name, key_in, name_of, written
+from .record import Record
 
 EXPIRES_AT = "trove-record-expires-at"
 """The name in the metadata of the instant at which a record is gone, in ISO 8601."""
@@ -50,6 +55,7 @@ class DriverStore(Store):
             raise InvalidArgumentError(f"{shown(driver)} is no driver; give one that trove.open() returned")
         self._driver = driver
         self._expires_natively = True
+        self._rows: Records | None = None  # of the engine, while the store is ready
         super().__init__(clock=clock, **options)
 
     @property
@@ -71,12 +77,51 @@ class DriverStore(Store):
         check_name(key, space, whole, MAX_KEY_BYTES)
 
     def _prepare(self) -> None:
+        self._rows = None
         self._driver.ping()
         try:
             self._driver.list(self._bucket, max_keys=1).close()
         except BucketNotFoundError:
             with suppress(BucketExistsError):  # another one was faster
                 self._driver.create_bucket(self._bucket)
+        if isinstance(self._driver, EngineDriver):
+            self._rows = self._rows_of(self._driver)
+
+    def _rows_of(self, driver: EngineDriver) -> Records | None:
+        before, behind = self._options["prefix"], self._options["suffix"]
+        around = name_of(self._space, before + behind)
+        longest = min(
+            MAX_RECORD_KEY_BYTES - len((before + behind).encode()), MAX_KEY_BYTES - len(around.encode())
+        )
+        return Records(
+            driver,
+            Record,
+            self._bucket,
+            name_of(self._space, before),
+            written(behind),
+            longest,
+            CONTENT_TYPE,
+            EXPIRES_AT,
+            None if self._clock is utc_now else self._clock,
+        )
+
+    def _release(self) -> None:
+        self._rows = None
+
+    # On the engine a small record is a row, which is read in about a microsecond: each step here counts.
+
+    def _read_one(self, key: str) -> Record | None:
+        rows = self._rows
+        if rows is not None:
+            record: Record | None = rows.read(key)
+            if record is not ELSEWHERE:
+                return record
+        return super()._read_one(key)
+
+    def _write_one(self, key: str, value: bytes, expires_at: datetime | None) -> None:
+        rows = self._rows
+        if rows is None or not rows.write(key, value, expires_at):
+            super()._write_one(key, value, expires_at)
 
     def _load(self, space: Space, key: str) -> Stored | None:
         try:

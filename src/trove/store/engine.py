@@ -53,6 +53,7 @@ class EngineStore(DriverStore):
         super()._prepare()
 
     def _release(self) -> None:
+        super()._release()
         self._driver.close()
 
 

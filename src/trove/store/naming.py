@@ -22,16 +22,16 @@ _MOST_BYTES = 4  # that one character can take
 
 def name_of(space: Space, key: str) -> str:
     """What the record of ``key`` is called, or what the names of all begin with whose keys begin with it."""
-    return _folder(space) + _written(key)
+    return _folder(space) + written(key)
 
 
 def key_in(space: Space, name: str) -> str | None:
     """The key of the record in ``space`` that is called ``name``, ``None`` when none is called so."""
-    written = name[len(_folder(space)) :]
-    if "\1" not in written:
-        return written
-    key = written.replace("\1\1", "\0").replace("\1\2", "\1")
-    return key if _written(key) == written else None
+    rest = name[len(_folder(space)) :]
+    if "\1" not in rest:
+        return rest
+    key = rest.replace("\1\1", "\0").replace("\1\2", "\1")
+    return key if written(key) == rest else None
 
 
 def check_name(key: str, space: Space, whole: str, most: int) -> None:
@@ -51,7 +51,8 @@ def _folder(space: Space) -> str:
     return "".join(f"@{each}/" for each in escaped) + "="
 
 
-def _written(key: str) -> str:
+def written(key: str) -> str:
+    """A key, or a part of one, as it stands in a name."""
     if "\0" not in key and "\1" not in key:
         return key
     return key.replace("\1", "\1\2").replace("\0", "\1\1")

@@ -108,6 +108,7 @@ class _OwningStore(DriverStore):
     """A DriverStore whose driver nobody else has."""
 
     def _release(self) -> None:
+        super()._release()
         self._driver.close()
 
 

@@ -57,8 +57,8 @@ class ListsTheExpired(MemoryStore):
 class CountsFromTheRead(MemoryStore):
     """The time left is as it was written, and does not grow less."""
 
-    def _record(self, key: str, whole: str) -> Record | None:
-        record = super()._record(key, whole)
+    def _made(self, key: str, stored: Stored | None) -> Record | None:
+        record = super()._made(key, stored)
         if record is None or record.expiry is None:
             return record
         written = self._lifetimes.get(key)

@@ -1,0 +1,165 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""Records: small objects of a bucket, read and written whole by the shortest way.
+
+What they are called, and what their attributes mean, is the business of ``trove.store``. Here they are objects
+as any others: what another way writes this one reads, and the other way round.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.datetime cimport import_datetime, timedelta_new
+from cpython.object cimport PyObject
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.stdint cimport int64_t
+from libc.string cimport memchr, memcpy
+
+from datetime import UTC
+
+from trove.driver.types import EMPTY, STANDARD
+
+from .changes cimport PutChange
+from .codec cimport INLINE
+from .content cimport ingest
+from .core cimport Core
+from .engine cimport Engine
+from .info cimport EngineInfo, attributes_block, microseconds, now_us
+from .objects cimport current_object
+from .reader cimport inline_start
+from .content import INLINE_LIMIT
+
+cdef extern from "Python.h":
+    object PyType_GenericAlloc(type kind, Py_ssize_t items)
+    int PyObject_GenericSetAttr(object owner, object name, object value) except -1
+
+import_datetime()
+
+ELSEWHERE = object()
+"""What is returned for what has to go another way: a key of another kind, or content that is not in its row."""
+
+cdef int64_t DAY = 86_400_000_000
+cdef int64_t SECOND = 1_000_000
+_TIME = "0000-00-00T00:00:00.000000+00:00"
+
+
+cdef class Records:
+    """The records whose names are ``before``, a key, ``behind``, in a bucket of an engine that is open.
+
+    Keys have at most ``longest`` bytes. ``kind`` is the class of what is read, with the slots ``key``, ``value``
+    and ``expiry``. The metadata named ``expires_at`` has the instant of what expires, too. ``clock`` tells the
+    time, ``None`` is the machine's.
+    """
+
+    cdef Engine _engine
+    cdef type _kind
+    cdef str _bucket
+    cdef bytes _bucket_name
+    cdef str _before
+    cdef str _behind
+    cdef bytes _place_before
+    cdef bytes _place_behind
+    cdef Py_ssize_t _longest
+    cdef bytes _attributes
+    cdef bytes _expiring              # the attributes of what expires, and where in them the instant stands
+    cdef Py_ssize_t _instant_at
+    cdef object _clock
+
+    def __init__(
+        self, Engine engine, type kind, str bucket, str before, str behind, Py_ssize_t longest, content_type,
+        expires_at, clock
+    ):
+        self._engine, self._kind, self._clock = engine, kind, clock
+        self._bucket, self._before, self._behind = bucket, before, behind
+        self._bucket_name = bucket.encode()
+        self._place_before = self._bucket_name + b"\0" + before.encode()
+        self._place_behind = behind.encode()
+        self._longest = longest
+        self._attributes = attributes_block(content_type, STANDARD, EMPTY, EMPTY)
+        self._expiring = attributes_block(content_type, STANDARD, {expires_at: _TIME}, EMPTY)
+        self._instant_at = self._expiring.index(_TIME.encode())
+
+    cdef bytes _place(self, object key):
+        """Where the record of ``key`` stands in the index, ``None`` for a key that is none or needs more care."""
+        cdef Py_ssize_t size = 0, before, behind
+        cdef const char *text
+        cdef bytes place
+        cdef char *p
+        if type(key) is not str:
+            return None
+        try:
+            text = PyUnicode_AsUTF8AndSize(key, &size)
+        except UnicodeEncodeError:
+            return None
+        if not 0 < size <= self._longest or memchr(text, 0, size) != NULL or memchr(text, 1, size) != NULL:
+            return None
+        before, behind = PyBytes_GET_SIZE(self._place_before), PyBytes_GET_SIZE(self._place_behind)
+        place = PyBytes_FromStringAndSize(NULL, before + size + behind)
+        p = PyBytes_AS_STRING(place)
+        memcpy(p, PyBytes_AS_STRING(self._place_before), before)
+        memcpy(p + before, text, size)
+        memcpy(p + before + size, PyBytes_AS_STRING(self._place_behind), behind)
+        return place
+
+    def read(self, key):
+        """The record of ``key`` as one of ``kind``, ``None`` where there is none, or ELSEWHERE."""
+        cdef Core core = self._engine.core()
+        cdef bytes place = self._place(key)
+        cdef tuple found
+        cdef EngineInfo info
+        cdef int64_t expiry, left = 0
+        cdef Py_ssize_t start
+        if place is None:
+            return ELSEWHERE
+        found = current_object(core, self._bucket, key, (place, self._bucket_name), False)
+        if found is None:
+            return None
+        info = <EngineInfo>found[0]
+        if info.head()[0] != INLINE:
+            return ELSEWHERE
+        start = inline_start(info)
+        value = PyBytes_FromStringAndSize(
+            PyBytes_AS_STRING(info._held) + start, PyBytes_GET_SIZE(info._held) - start
+        )
+        expiry = info.expiry()
+        if expiry:
+            left = expiry - (now_us() if self._clock is None else microseconds(self._clock()))
+            if left <= 0:
+                return None
+        # As the class makes itself, without its constructor: it is frozen, which that has to write around.
+        record = PyType_GenericAlloc(self._kind, 0)
+        PyObject_GenericSetAttr(record, "key", key)
+        PyObject_GenericSetAttr(record, "value", value)
+        PyObject_GenericSetAttr(
+            record, "expiry", timedelta_new(left // DAY, left % DAY // SECOND, left % SECOND) if expiry else None
+        )
+        return record
+
+    def write(self, key, value, expires_at):
+        """Put ``value`` under ``key``, gone at the instant ``expires_at`` if that is not ``None``; whether it was.
+
+        It is not where the key is of another kind, or the content would not be in its row.
+        """
+        cdef Core core = self._engine.writable()
+        cdef bytes place = self._place(key)
+        cdef PutChange change
+        if place is None or type(value) is not bytes or PyBytes_GET_SIZE(<bytes>value) > INLINE_LIMIT:
+            return False
+        change = PutChange.__new__(PutChange)
+        change.core = core
+        change.durable, change.alone = self._engine._durable, True
+        change.bucket, change.key = self._bucket, self._before + key + self._behind
+        change.place, change.bucket_name = place, self._bucket_name
+        change.attributes = self._attributes
+        if expires_at is not None:
+            change.expiry = microseconds(expires_at) or -1  # 0 is "never"
+            change.attributes = self._attributes_until(expires_at)
+        change.content = ingest(core, value)
+        core.submit(change)
+        return True
+
+    cdef bytes _attributes_until(self, object expires_at):
+        cdef bytes instant, made = PyBytes_FromStringAndSize(
+            PyBytes_AS_STRING(self._expiring), PyBytes_GET_SIZE(self._expiring)
+        )
+        # Its zone is written there already: to have it written is most of the work.
+        instant = <bytes>expires_at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds").encode()
+        memcpy(PyBytes_AS_STRING(made) + self._instant_at, PyBytes_AS_STRING(instant), PyBytes_GET_SIZE(instant))
+        return made
