@@ -97,6 +97,7 @@ def test_what_was_due_before_is_not_there(
     store.write(Record("key", b"value"))
     store.write(Record("key", b"value"), expiry=now - passed)
     assert store.get("key") is None
+    assert store.list() == []
     with pytest.raises(RecordNotFoundError):
         store.read("key")
 

@@ -250,12 +250,15 @@ class Store(ABC):
         self._check_open()
         while batch := builtins.list(islice(keys, min(most, self._batch))):
             self._check_open()
-            found = self._load_many(self._space, [self._around(key) for key in batch])
-            for key, stored in zip(batch, found, strict=True):
+            for record in self._read_many(batch):
                 self._check_open()
-                record = self._made(key, stored)
                 if record is not None:  # it may have gone since it was listed
                     yield record
+
+    def _read_many(self, keys: builtins.list[str]) -> Iterable[Record | None]:
+        """The records of ``keys``; for stores with a shorter way to each."""
+        found = self._load_many(self._space, [self._around(key) for key in keys])
+        return [self._made(key, stored) for key, stored in zip(keys, found, strict=True)]
 
     def _made(self, key: str, stored: Stored | None) -> Record | None:
         if stored is None:

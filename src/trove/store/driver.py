@@ -6,7 +6,7 @@ object's metadata, and the driver is told it, too, where it can honour ``expires
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -123,6 +123,9 @@ class DriverStore(Store):
         if rows is None or not rows.write(key, value, expires_at):
             super()._write_one(key, value, expires_at)
 
+    def _read_many(self, keys: list[str]) -> Iterable[Record | None]:
+        return super()._read_many(keys) if self._rows is None else map(self._read_one, keys)
+
     def _load(self, space: Space, key: str) -> Stored | None:
         try:
             with self._driver.get(self._bucket, name_of(space, key)) as reader:
@@ -157,7 +160,8 @@ class DriverStore(Store):
         self._driver.delete(self._bucket, name_of(space, key))
 
     def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
-        cursor = ""
+        # The engine's clock is the machine's, too: it lists nothing that is gone.
+        hides_by_itself, cursor = self._rows is not None and self._clock is utc_now, ""
         while True:
             page = self._driver.list(
                 self._bucket, prefix=name_of(space, prefix), max_keys=PAGE_KEYS, cursor=cursor
@@ -166,8 +170,7 @@ class DriverStore(Store):
                 key = key_in(space, info.key)
                 if key is None or not key.endswith(suffix):
                     continue
-                instant = _instant(key, info.metadata)
-                if instant is None or instant > now:
+                if hides_by_itself or (instant := _instant(key, info.metadata)) is None or instant > now:
                     yield key
             cursor = page.next_token
             if not cursor:
