@@ -7,13 +7,16 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import click
 
 import trove
 
+from .. import store
 from ..driver import Driver, check_bucket, check_key, lookup, parse_dsn
 from ..errors import InvalidArgumentError, NotFoundError, shown
+from ..store import Store
 
 ENVIRONMENT = "TROVE_DSN"
 # The schemes of stores that are folders of this machine.
@@ -56,8 +59,8 @@ def has_dsn(text: str) -> bool:
     return _DSN.match(text) is not None
 
 
-def parse_location(text: str) -> Location:
-    """``text`` as a location. Raises InvalidArgumentError when it names no store."""
+def split_location(text: str) -> tuple[str, str]:
+    """The DSN of a location, and what follows it. Raises InvalidArgumentError when it names no store."""
     if has_dsn(text):
         # The first '#' ends the DSN, which can't hold one; behind it all is literal.
         dsn, _, rest = text.partition("#")
@@ -70,6 +73,12 @@ def parse_location(text: str) -> Location:
                 what = f"{'the location' if ':' in text or '@' in text else shown(text)} names no store"
             raise InvalidArgumentError(f"{what}; {_FORM}")
     parse_dsn(dsn)  # refuses a malformed one before anything is opened
+    return dsn, rest
+
+
+def parse_location(text: str) -> Location:
+    """``text`` as a location. Raises InvalidArgumentError when it names no store."""
+    dsn, rest = split_location(text)
     bucket, _, key = rest.partition("/")
     if bucket:
         check_bucket(bucket)
@@ -148,6 +157,7 @@ class Stores:
 
     def __init__(self) -> None:
         self._drivers: dict[str, Driver] = {}
+        self._records: dict[str, Store] = {}
         self._written: set[str] = set()
         self._closing = ExitStack()
 
@@ -163,6 +173,12 @@ class Stores:
     def driver(self, location: Location) -> Driver:
         """The driver of a location, open to read; also to write, if the run writes to its store."""
         return self._open(location, make=False)
+
+    def records(self, dsn: str, **options: Any) -> Store:
+        """The store of records for ``dsn``; the first call's ``options`` count."""
+        if dsn not in self._records:
+            self._records[dsn] = self._closing.enter_context(store.open(dsn, **options))
+        return self._records[dsn]
 
     def _open(self, location: Location, *, make: bool) -> Driver:
         dsn = location.dsn
@@ -182,6 +198,7 @@ class Stores:
 
     def __exit__(self, *exc_info: object) -> None:
         self._drivers.clear()
+        self._records.clear()
         self._closing.close()
 
 
