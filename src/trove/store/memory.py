@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import heapq
 import threading
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from .arguments import Clock, utc_now
@@ -58,10 +60,11 @@ class MemoryStore(Store):
             records = self._spaces.get(space, {})
             if space not in self._sorted and records:
                 self._sorted[space] = sorted(records)
+            keys = self._sorted.get(space, [])
             found = [
                 key
-                for key in self._sorted.get(space, ())
-                if key.startswith(prefix) and key.endswith(suffix) and not records[key].gone(now)
+                for key in takewhile(lambda key: key.startswith(prefix), _from(keys, prefix))
+                if key.endswith(suffix) and not records[key].gone(now)
             ]
         return iter(found)
 
@@ -93,3 +96,8 @@ class MemoryStore(Store):
     def _renew_locks(self) -> None:
         super()._renew_locks()
         self._lock = threading.Lock()
+
+
+def _from(keys: list[str], first: str) -> Iterator[str]:
+    """Those of ``keys``, which are in order, from ``first`` on."""
+    return map(keys.__getitem__, range(bisect_left(keys, first), len(keys)))
