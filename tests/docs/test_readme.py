@@ -102,3 +102,33 @@ def test_the_session_with_the_capabilities_prints_what_the_page_says(
 def test_the_settings_of_the_engine_are_on_the_page() -> None:
     page = (ROOT / "docs" / "capabilities.md").read_text()
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(settings.KNOWN)
+
+
+def test_the_session_with_records_prints_what_its_page_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "records.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    session, _, _ = blocks(page, "python")
+    exec(compile(session, "records.md", "exec"), {"__name__": "records"})
+    assert [capsys.readouterr().out] == blocks(page, "text")
+
+
+def test_the_store_on_the_page_of_records_passes_the_suite(tmp_path: Path) -> None:
+    _, made, tested = blocks((ROOT / "docs" / "records.md").read_text(), "python")
+    (tmp_path / "test_dict_store.py").write_text(made + tested)
+    run = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        "/dev/null",
+        "--rootdir",
+        ".",
+    ]
+    done = subprocess.run([*run, "test_dict_store.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 300  # type: ignore[index]
