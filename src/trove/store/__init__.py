@@ -16,6 +16,7 @@ from .base import Space, Store, Stored
 from .cached import CachedStore
 from .driver import DriverStore
 from .engine import EngineStore
+from .etcd import EtcdStore
 from .memory import MemoryStore
 from .noop import NoopStore
 from .opening import open
@@ -29,6 +30,7 @@ __all__ = [
     "Clock",
     "DriverStore",
     "EngineStore",
+    "EtcdStore",
     "Factory",
     "MAX_KEY_BYTES",
     "MAX_NAMESPACE_BYTES",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ssl import create_default_context
 from typing import Any
 
 from .. import open as open_driver
@@ -11,6 +12,7 @@ from ..errors import InvalidDSNError, UnknownDriverError, shown
 from .base import Store
 from .driver import DriverStore
 from .engine import EngineStore
+from .etcd import EtcdStore
 from .memory import MemoryStore
 from .noop import NoopStore
 from .registry import lookup, stores
@@ -24,8 +26,10 @@ def open(dsn: str, **options: Any) -> Store:
 
     ``memory://`` and ``noop://`` are stores of this process; ``trove:///absolute/path`` or
     ``trove://./relative`` is an :class:`EngineStore`. The DSN of any other driver gives a
-    :class:`DriverStore` whose ``close`` closes the driver, too. ``namespace``, ``prefix``, ``suffix``, for
-    drivers ``bucket``, and for the engine ``durability`` can stand in the DSN as parameters; further ones are
+    :class:`DriverStore` whose ``close`` closes the driver, too. ``etcd://[user:password@]host:port``, or
+    ``etcds://`` over TLS, is an :class:`EtcdStore`; ``nodes``, addresses with commas between them, can stand
+    in place of the host. ``namespace``, ``prefix``, ``suffix``, for drivers ``bucket``, for the engine
+    ``durability``, and for etcd ``root`` and ``timeout`` can stand in the DSN as parameters; further ones are
     settings of the driver. ``options`` are those of the store, and ``clock``.
 
     Raises InvalidDSNError, UnknownDriverError when there is neither a store nor a driver for the scheme, and
@@ -93,6 +97,21 @@ def open_engine(dsn: str, **options: Any) -> Store:
     return EngineStore(parsed.host + parsed.path, **given)
 
 
+def open_etcd(dsn: str, **options: Any) -> Store:
+    """An EtcdStore for ``etcd://host:port`` or, over TLS, ``etcds://host:port``."""
+    dsn, given = taken_off(dsn, ("nodes", "timeout", "root"), options)
+    parsed = parse_dsn(dsn)
+    parsed.settings(schemes=("etcd", "etcds"))
+    if parsed.path not in ("", "/") or bool(parsed.host) == ("nodes" in given):
+        raise InvalidDSNError(
+            f"an {parsed.scheme}:// DSN names servers and no path; write {parsed.scheme}://host:port or "
+            f"{parsed.scheme}://?nodes=host:port,host:port"
+        )
+    if parsed.scheme == "etcds":
+        given.setdefault("tls", create_default_context())
+    return EtcdStore(parsed.host or (), user=parsed.user, password=parsed.password, **_of_servers(given))
+
+
 def open_on_driver(dsn: str, **options: Any) -> Store:
     """A DriverStore on the driver for ``dsn``, which it closes."""
     dsn, given = taken_off(dsn, ("bucket",), options)
@@ -109,6 +128,19 @@ class _OwningStore(DriverStore):
 
     def _release(self) -> None:
         self._driver.close()
+
+
+def _of_servers(options: dict[str, Any]) -> dict[str, Any]:
+    """``options`` of which those that stand in a DSN as text are what a store of servers takes."""
+    read = dict(options)
+    if isinstance(nodes := options.get("nodes"), str):
+        read["nodes"] = nodes.split(",")
+    if isinstance(timeout := options.get("timeout"), str):
+        try:
+            read["timeout"] = float(timeout)
+        except ValueError:
+            raise InvalidDSNError(f"timeout is {shown(timeout)}; give seconds, such as 2.5") from None
+    return read
 
 
 def _check_bare(dsn: str, scheme: str) -> None:
