@@ -102,7 +102,7 @@ class CuttingProxy:
             parts = []
             while part := server.recv(65536):
                 parts.append(part)
-            return b"".join(parts)
+            return b"".join(parts).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
 
 
 def _request(client: socket.socket) -> bytes:

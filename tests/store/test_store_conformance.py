@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from harness.workers_kv import ACCOUNT, NAMESPACE, TOKEN, WorkersKV
 
 import trove
 from trove.driver import Driver, ObjectInfo
@@ -15,6 +16,7 @@ from trove.drivers.memory import MemoryDriver
 from trove.errors import UnsupportedOptionError
 from trove.store import (
     CachedStore,
+    CloudflareStore,
     DriverStore,
     EngineStore,
     EtcdStore,
@@ -138,6 +140,19 @@ class TestScopedStoreOnACachedEtcd(StoreSuite):
     def store(self, etcd: EtcdServer, root: str, clock: ManualClock) -> Iterator[Store]:
         slow = EtcdStore(etcd.address, root=root, namespace="n", prefix="slow/", clock=clock)
         with CachedStore(MemoryStore(clock=clock), slow) as cached, ScopedStore(cached, "a") as store:
+            yield store
+
+
+class TestCloudflareStore(StoreSuite):
+    LONGEST_KEY = StoreSuite.LONGEST_KEY - len("=")
+    SHORTEST = timedelta(seconds=60)
+
+    @pytest.fixture
+    def store(self, clock: ManualClock) -> Iterator[Store]:
+        with (
+            WorkersKV(clock) as kv,
+            CloudflareStore(ACCOUNT, TOKEN, NAMESPACE, url=kv.url, clock=clock) as store,
+        ):
             yield store
 
 

@@ -14,6 +14,7 @@ one implements. :class:`trove.testing.StoreSuite` holds them all to it.
 from .arguments import MAX_KEY_BYTES, MAX_NAMESPACE_BYTES, Clock, utc_now
 from .base import Space, Store, Stored
 from .cached import CachedStore
+from .cloudflare import CloudflareStore
 from .driver import DriverStore
 from .engine import EngineStore
 from .etcd import EtcdStore
@@ -28,6 +29,7 @@ from .served import ServedStore
 __all__ = [
     "CachedStore",
     "Clock",
+    "CloudflareStore",
     "DriverStore",
     "EngineStore",
     "EtcdStore",

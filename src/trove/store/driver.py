@@ -81,7 +81,7 @@ class DriverStore(Store):
     def _load(self, space: Space, key: str) -> Stored | None:
         try:
             with self._driver.get(self._bucket, name_of(space, key)) as reader:
-                return Stored(reader.read(), _instant(key, reader.info.metadata))
+                return Stored(reader.read(), instant_in(key, reader.info.metadata))
         except ObjectNotFoundError:
             return None
 
@@ -121,7 +121,7 @@ class DriverStore(Store):
                 key = key_in(space, info.key)
                 if key is None or not key.endswith(suffix):
                     continue
-                instant = _instant(key, info.metadata)
+                instant = instant_in(key, info.metadata)
                 if instant is None or instant > now:
                     yield key
             cursor = page.next_token
@@ -129,13 +129,14 @@ class DriverStore(Store):
                 return
 
 
-def _instant(key: str, metadata: Mapping[str, str]) -> datetime | None:
+def instant_in(key: str, metadata: Mapping[str, str]) -> datetime | None:
+    """The instant in the ``metadata`` of the record of ``key``. Raises CorruptStoreError for what is none."""
     text = metadata.get(EXPIRES_AT)
     if text is None:
         return None
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise CorruptStoreError(
             f"record {shown(key)} has {shown(text)} in its metadata for the time of its expiry; write the "
             "record again, or delete it",

@@ -105,7 +105,10 @@ class EtcdStore(ServedStore):
 
     def _new_gateway(self) -> EtcdGateway:
         nodes = self._addresses("nodes", self._options["nodes"]) or self._endpoints
-        servers = HttpServers("etcd", self._urllib3, nodes, self._timeout, tls=self._tls, busy=busy)
+        secrets = [self._password] if self._password else []
+        servers = HttpServers(
+            "etcd", self._urllib3, nodes, self._timeout, tls=self._tls, secrets=secrets, busy=busy
+        )
         return EtcdGateway(servers, self._user, self._password)
 
     def _prepare(self) -> None:

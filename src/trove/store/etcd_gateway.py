@@ -33,7 +33,7 @@ class EtcdError(StorageIOError):
 def busy(answer: Answer) -> bool:
     """Whether etcd could not do now what it was asked for; 429 stands for all its limits, also of size."""
     if answer.status == TOO_MANY:
-        return _TOO_MANY in answer.said()
+        return _TOO_MANY in answer.error()[1]
     return busy_by_status(answer)
 
 
@@ -97,15 +97,10 @@ class EtcdGateway:
             return self._token
 
     def _refused(self, path: str, answer: Answer) -> EtcdError:
-        text = answer.said()
-        for secret in (self._password, self._token):
-            text = text.replace(secret, "***") if secret else text
+        text = self._servers.said(answer)
         error = EtcdError(f"etcd refused {path}: {text}; see what the user may do, and what etcd's log says")
         error.text = text
-        try:
-            error.code = int(json.loads(answer.body)["code"])
-        except (ValueError, KeyError, TypeError):
-            error.code = 0
+        error.code = answer.error()[0]
         return error
 
     def _renew_locks(self) -> None:

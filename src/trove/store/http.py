@@ -60,17 +60,19 @@ class Answer(NamedTuple):
                 "server that it should be?"
             ) from error
 
-    def said(self) -> str:
-        """The server's own words about an error."""
+    def error(self) -> tuple[int, str]:
+        """The number, 0 where it has none, and the words of an error, as etcd and Cloudflare tell them."""
         try:
             told = json.loads(self.body)
-            if isinstance(told, dict):
-                errors = told.get("errors")
-                told = errors[0] if isinstance(errors, list) and errors else told
-                told = told.get("message") or told.get("error") if isinstance(told, dict) else told
         except ValueError:
             told = self.body.decode(errors="replace").strip()
-        return f"{self.status} {told}"[:_SHOWN]
+        if isinstance(told, dict):
+            errors = told.get("errors")
+            first = errors[0] if isinstance(errors, list) and errors else told
+            if isinstance(first, dict):
+                code = first.get("code")
+                return (code if isinstance(code, int) else 0), str(first.get("message"))
+        return 0, str(told)
 
 
 def busy_by_status(answer: Answer) -> bool:
@@ -81,9 +83,9 @@ def busy_by_status(answer: Answer) -> bool:
 class HttpServers:
     """Servers at ``addresses``, of which any can be asked; ``what`` is their name in messages.
 
-    ``urllib3`` is that module. A call takes ``timeout`` seconds at most, of which a server that does not
-    answer uses up a share, so that the next ones are asked, too. Thread-safe; a forked process makes
-    connections of its own.
+    ``urllib3`` is that module; ``secrets`` are taken out of what the servers say. A call takes ``timeout``
+    seconds at most, of which a server that does not answer uses up a share, so that the next ones are asked,
+    too. Thread-safe; a forked process makes connections of its own.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class HttpServers:
         timeout: float,
         *,
         tls: ssl.SSLContext | None = None,
+        secrets: Sequence[str] = (),
         busy: Callable[[Answer], bool] = busy_by_status,
     ) -> None:
         self._what = what
@@ -104,6 +107,7 @@ class HttpServers:
         if tls is None and any(address.startswith("https:") for address in addresses):
             tls = ssl.create_default_context()
         self._tls = tls
+        self._secrets = secrets
         self._busy = busy
         self._pool = self._new_pool()
         renew_in_child(self)
@@ -146,7 +150,7 @@ class HttpServers:
                     continue
                 if not self._busy(answer):
                     return answer
-                failed, cause = answer.said(), None
+                failed, cause = self.said(answer), None
                 if answer.status != TOO_MANY:
                     only_busy = False
                     if not again:
@@ -158,6 +162,13 @@ class HttpServers:
                 raise self._unavailable(address, failed) from cause
             time.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def said(self, answer: Answer) -> str:
+        """The status and the words of an error, as messages show them."""
+        text = f"{answer.status} {answer.error()[1]}"
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text[:_SHOWN]
 
     def close(self) -> None:
         """Close the connections; those in use when they are free."""
@@ -213,8 +224,8 @@ class HttpServers:
         self._pool = self._new_pool()
 
 
-def check_address(name: str, value: object, *, scheme: str = "http") -> str:
-    """``value``, the address of a server, with its ``scheme`` and without a path.
+def check_address(name: str, value: object, *, scheme: str = "http", has_path: bool = False) -> str:
+    """``value``, the address of a server, with its ``scheme``, and without a path but where it ``has_path``.
 
     Raises InvalidArgumentError for what is none, and does not show it: it may hold a password.
     """
@@ -232,13 +243,13 @@ def check_address(name: str, value: object, *, scheme: str = "http") -> str:
         parts.scheme not in ("http", "https")
         or not parts.hostname
         or "@" in value
-        or parts.path not in ("", "/")
+        or (parts.path not in ("", "/") and not has_path)
         or parts.query
         or parts.fragment
         or port == 0
     ):
         raise refused
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
 def check_secret(name: str, value: object) -> str:

@@ -10,6 +10,7 @@ from ..driver import lookup as lookup_driver
 from ..driver import parse_dsn
 from ..errors import InvalidDSNError, UnknownDriverError, shown
 from .base import Store
+from .cloudflare import CloudflareStore
 from .driver import DriverStore
 from .engine import EngineStore
 from .etcd import EtcdStore
@@ -28,9 +29,10 @@ def open(dsn: str, **options: Any) -> Store:
     ``trove://./relative`` is an :class:`EngineStore`. The DSN of any other driver gives a
     :class:`DriverStore` whose ``close`` closes the driver, too. ``etcd://[user:password@]host:port``, or
     ``etcds://`` over TLS, is an :class:`EtcdStore`; ``nodes``, addresses with commas between them, can stand
-    in place of the host. ``namespace``, ``prefix``, ``suffix``, for drivers ``bucket``, for the engine
-    ``durability``, and for etcd ``root`` and ``timeout`` can stand in the DSN as parameters; further ones are
-    settings of the driver. ``options`` are those of the store, and ``clock``.
+    in place of the host. ``cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID`` is a :class:`CloudflareStore`.
+    ``namespace``, ``prefix``, ``suffix``, for drivers ``bucket``, for the engine ``durability``, for servers
+    ``timeout``, for etcd ``root`` and for Cloudflare ``url`` can stand in the DSN as parameters; further ones
+    are settings of the driver. ``options`` are those of the store, and ``clock``.
 
     Raises InvalidDSNError, UnknownDriverError when there is neither a store nor a driver for the scheme, and
     what the backend raises when it is not ready.
@@ -110,6 +112,19 @@ def open_etcd(dsn: str, **options: Any) -> Store:
     if parsed.scheme == "etcds":
         given.setdefault("tls", create_default_context())
     return EtcdStore(parsed.host or (), user=parsed.user, password=parsed.password, **_of_servers(given))
+
+
+def open_cloudflare(dsn: str, **options: Any) -> Store:
+    """A CloudflareStore for ``cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID``."""
+    dsn, given = taken_off(dsn, ("url", "timeout"), options)
+    parsed = parse_dsn(dsn)
+    parsed.settings(schemes=("cloudflare",))
+    if parsed.path not in ("", "/") or not (parsed.user and parsed.password and parsed.host):
+        raise InvalidDSNError(
+            "a cloudflare:// DSN names an account, its token and a KV namespace by its ID; write "
+            "cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID"
+        )
+    return CloudflareStore(parsed.user, parsed.password, parsed.host, **_of_servers(given))
 
 
 def open_on_driver(dsn: str, **options: Any) -> Store:
