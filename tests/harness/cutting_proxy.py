@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from enum import Enum
@@ -11,6 +12,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 _SECONDS = 30.0
+_PAUSE = 0.1
 
 
 class Fate(Enum):
@@ -20,6 +22,7 @@ class Fate(Enum):
     CUT_BEFORE = "the connection is cut, and the server does not hear of it"
     CUT_AFTER = "the server does it, and the connection is cut without an answer"
     CUT_HALF = "the server does it, and the connection is cut in the middle of the answer"
+    DRIP = "the answer is given back, its body byte by byte"
     SILENCE = "nobody answers"
 
 
@@ -85,9 +88,14 @@ class CuttingProxy:
             if not request or fate in (Fate.SILENCE, Fate.CUT_BEFORE):
                 return
             answer = self._answer(request)
+            head, _, body = answer.partition(b"\r\n\r\n")
             if fate is Fate.CUT_HALF:
-                head, _, body = answer.partition(b"\r\n\r\n")
                 client.sendall(head + b"\r\n\r\n" + body[: len(body) // 2])
+            elif fate is Fate.DRIP:
+                client.sendall(head + b"\r\n\r\n")
+                for byte in body:
+                    client.sendall(bytes([byte]))
+                    time.sleep(_PAUSE)
             elif fate is Fate.PASS:
                 client.sendall(answer)
         with self._lock:

@@ -69,6 +69,10 @@ class WorkersKV:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, and every connection."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

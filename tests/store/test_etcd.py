@@ -21,7 +21,7 @@ import pytest
 import urllib3
 from harness.cutting_proxy import CuttingProxy, Fate
 from harness.etcd_server import EtcdServer
-from harness.servers import free_port, wait_for
+from harness.servers import free_port, program, wait_for
 
 from trove import store
 from trove.errors import (
@@ -340,12 +340,24 @@ class TestBrokenConnections:
         assert 0.4 < time.monotonic() - began < 3
         assert raised.value.__cause__ is not None
 
-    def test_silent_server_leaves_time_for_the_next_one(
+    def test_answer_that_drips_ends_with_the_timeout(self, behind: EtcdStore, proxy: CuttingProxy) -> None:
+        behind.init(timeout=0.5)
+        proxy.breaks("", *[Fate.DRIP] * 10)
+        began = time.monotonic()
+        with pytest.raises(BackendUnavailableError) as raised:
+            behind.list()
+        assert time.monotonic() - began < 3
+        assert isinstance(raised.value.__cause__, TimeoutError)
+
+    def test_silent_server_leaves_time_for_the_next_one_and_is_not_asked_first_again(
         self, etcd: EtcdServer, proxy: CuttingProxy, root: str
     ) -> None:
         proxy.breaks("", *[Fate.SILENCE] * 10)
         with EtcdStore([proxy.address, etcd.address], root=root, timeout=2) as opened:
             assert opened.list() == []
+            opened.write(Record("key", b"value"), ttl=HOUR)
+            assert opened.list() == ["key"]
+        assert proxy.asked == 1
 
     def test_cache_in_front_has_nothing_that_may_not_have_been_written(
         self, behind: EtcdStore, proxy: CuttingProxy
@@ -548,7 +560,18 @@ class TestOpening:
 
     def test_tls(self, tmp_path: Path) -> None:
         certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=e"]
+        command = [
+            program("openssl", "openssl"),
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=e",
+        ]
         command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
         subprocess.run(command, check=True, capture_output=True)
         server = EtcdServer(tmp_path, tls=(certificate, key))

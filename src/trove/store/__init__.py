@@ -1,4 +1,4 @@
-"""Records: a small key-value store with expiry, in memory, in the embedded store, or on any driver.
+"""Records: a small key-value store with expiry, in memory, in the embedded store, on any driver or server.
 
 >>> from datetime import timedelta
 >>> from trove import store

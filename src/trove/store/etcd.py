@@ -38,7 +38,8 @@ _TOO_LARGE = ("request is too large", "message larger than max")
 
 class EtcdStore(ServedStore):
     """Records in etcd 3.4 or newer at ``endpoints``, an address or a list of them; the option ``nodes`` goes
-    in their place. It takes the extra ``trove-engine[etcd]``.
+    in their place. They are asked in their order, beginning with the one that answered last. It takes the
+    extra ``trove-engine[etcd]``.
 
     An address is ``host:port``, ``http://host:port`` or ``https://host:port``; ``tls`` is the context for the
     latter, where Python's default one does not do, and makes it the meaning of a bare address. ``user`` and

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -31,7 +31,7 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 1.0
 """Seconds between them; each is twice as long as the one before."""
 
-CONNECTIONS = 16
+CONNECTIONS = 64
 """Connections that are kept for each server. More threads than that make some that are closed after use."""
 
 TOO_MANY = 429
@@ -50,15 +50,19 @@ class Answer(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
 
-    def json(self) -> Any:
-        """The body. Raises StorageIOError when it is not JSON."""
+    def json(self) -> dict[str, Any]:
+        """The body, a JSON object. Raises StorageIOError when it is none."""
         try:
-            return json.loads(self.body)
+            told = json.loads(self.body)
+            if isinstance(told, dict):
+                return told
+            cause = None
         except ValueError as error:
-            raise StorageIOError(
-                f"a server answered {self.status} with what is no JSON ({shown(self.body)}); is it the "
-                "server that it should be?"
-            ) from error
+            cause = error
+        raise StorageIOError(
+            f"a server answered {self.status} with what is no JSON object ({shown(self.body)}); is it the "
+            "server that it should be?"
+        ) from cause
 
     def error(self) -> tuple[int, str]:
         """The number, 0 where it has none, and the words of an error, as etcd and Cloudflare tell them."""
@@ -83,6 +87,7 @@ def busy_by_status(answer: Answer) -> bool:
 class HttpServers:
     """Servers at ``addresses``, of which any can be asked; ``what`` is their name in messages.
 
+    They are asked in their order, but for the one that answered last, with which it begins.
     ``urllib3`` is that module; ``secrets`` are taken out of what the servers say. A call takes ``timeout``
     seconds at most, of which a server that does not answer uses up a share, so that the next ones are asked,
     too. Thread-safe; a forked process makes connections of its own.
@@ -109,6 +114,7 @@ class HttpServers:
         self._tls = tls
         self._secrets = secrets
         self._busy = busy
+        self._answered = 0
         self._pool = self._new_pool()
         renew_in_child(self)
 
@@ -136,7 +142,7 @@ class HttpServers:
         cause: Exception | None = None
         while True:
             only_busy, told = True, 0.0
-            for number, address in enumerate(self._addresses):
+            for number, (place, address) in enumerate(self._in_turn()):
                 share = (until - time.monotonic()) / (len(self._addresses) - number)
                 if share <= 0:
                     raise self._unavailable(address, failed) from cause
@@ -149,6 +155,7 @@ class HttpServers:
                         raise self._unavailable(address, failed, maybe_done=True) from cause
                     continue
                 if not self._busy(answer):
+                    self._answered = place
                     return answer
                 failed, cause = self.said(answer), None
                 if answer.status != TOO_MANY:
@@ -173,6 +180,11 @@ class HttpServers:
     def close(self) -> None:
         """Close the connections; those in use when they are free."""
         self._pool.clear()
+
+    def _in_turn(self) -> Iterable[tuple[int, str]]:
+        """The addresses, each with its place."""
+        places = [*enumerate(self._addresses)]
+        return places[self._answered :] + places[: self._answered]
 
     def _send(
         self,
