@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from harness.workers_kv import ACCOUNT, NAMESPACE, TOKEN, WorkersKV
 
 import trove
 from trove.driver import Driver, ObjectInfo
 from trove.drivers.memory import MemoryDriver
 from trove.errors import UnsupportedOptionError
-from trove.store import CachedStore, DriverStore, EngineStore, MemoryStore, NoopStore, ScopedStore, Store
+from trove.store import (
+    CachedStore,
+    CloudflareStore,
+    DriverStore,
+    EngineStore,
+    EtcdStore,
+    MemoryStore,
+    NoopStore,
+    ScopedStore,
+    Store,
+)
 from trove.testing import ManualClock, StoreArgumentSuite, StoreClosingSuite, StoreSuite
+
+if TYPE_CHECKING:
+    from harness.etcd_server import EtcdServer
 
 
 class WithoutExpiry(MemoryDriver):
@@ -109,6 +123,36 @@ class TestCachedStoreThatSkips(StoreSuite):
         broken.close()
         fast = MemoryStore(clock=clock, namespace="fast", suffix="x")
         with CachedStore(broken, fast, slow, skip_failing=True) as store:
+            yield store
+
+
+class TestEtcdStore(StoreSuite):
+    @pytest.fixture
+    def store(self, etcd: EtcdServer, root: str, clock: ManualClock) -> Iterator[Store]:
+        with EtcdStore(etcd.address, root=root, clock=clock) as store:
+            yield store
+
+
+class TestScopedStoreOnACachedEtcd(StoreSuite):
+    LONGEST_KEY = StoreSuite.LONGEST_KEY - len("slow/a/")
+
+    @pytest.fixture
+    def store(self, etcd: EtcdServer, root: str, clock: ManualClock) -> Iterator[Store]:
+        slow = EtcdStore(etcd.address, root=root, namespace="n", prefix="slow/", clock=clock)
+        with CachedStore(MemoryStore(clock=clock), slow) as cached, ScopedStore(cached, "a") as store:
+            yield store
+
+
+class TestCloudflareStore(StoreSuite):
+    LONGEST_KEY = StoreSuite.LONGEST_KEY - len("=")
+    SHORTEST = timedelta(seconds=60)
+
+    @pytest.fixture
+    def store(self, clock: ManualClock) -> Iterator[Store]:
+        with (
+            WorkersKV(clock) as kv,
+            CloudflareStore(ACCOUNT, TOKEN, NAMESPACE, url=kv.url, clock=clock) as store,
+        ):
             yield store
 
 

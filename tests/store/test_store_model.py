@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import hypothesis.strategies as st
 import pytest
+from harness.workers_kv import ACCOUNT, NAMESPACE, TOKEN, WorkersKV
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from trove.drivers.memory import MemoryDriver
-from trove.store import CachedStore, DriverStore, MemoryStore, Record, ScopedStore, Store
+from trove.store import (
+    CachedStore,
+    CloudflareStore,
+    DriverStore,
+    EtcdStore,
+    MemoryStore,
+    Record,
+    ScopedStore,
+    Store,
+)
 from trove.testing import ManualClock
 
 SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
 # So few that histories meet, and such as are easily mixed up when something is put around them.
 TEXTS = st.text(alphabet="a/!z\0\1é", max_size=3)
 KEYS = TEXTS.filter(bool)
@@ -45,6 +57,7 @@ class StoreMachine(RuleBasedStateMachine):
     """A store, and a dictionary of (namespace, whole key) to (value, instant)."""
 
     make: Callable[[ManualClock], Store]
+    unit = SECOND
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,11 +73,11 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: int) -> None:
-        self.clock.advance(seconds * SECOND)
+        self.clock.advance(seconds * self.unit)
 
     @rule(key=KEYS, value=st.binary(max_size=3), seconds=st.none() | SECONDS, how=st.integers(0, 2))
     def write(self, key: str, value: bytes, seconds: int | None, how: int) -> None:
-        left = None if seconds is None else seconds * SECOND
+        left = None if seconds is None else seconds * self.unit
         at = None if left is None else self.clock() + left
         if how == 0:
             self.store.write(Record(key, value, left))
@@ -118,14 +131,56 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.close()
 
 
-def machine(name: str) -> type[StoreMachine]:
-    return type("Machine", (StoreMachine,), {"make": staticmethod(STORES[name])})
+def machine(make: Callable[[ManualClock], Store], unit: timedelta = SECOND) -> type[StoreMachine]:
+    return type("Machine", (StoreMachine,), {"make": staticmethod(make), "unit": unit})
+
+
+class OwningCloudflareStore(CloudflareStore):
+    """A CloudflareStore with a stand-in of its own."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._kv = WorkersKV(clock)
+        super().__init__(ACCOUNT, TOKEN, NAMESPACE, url=self._kv.url, clock=clock)
+
+    def _release(self) -> None:
+        super()._release()
+        self._kv.close()
+
+
+@pytest.fixture(params=["etcd", "scoped cached etcd", "cloudflare"])
+def served(request: pytest.FixtureRequest) -> type[StoreMachine]:
+    """The machine on stores that servers keep, in hours: a server's clock goes on, and there are minima."""
+    if request.param == "cloudflare":
+        return machine(OwningCloudflareStore, HOUR)
+    address = request.getfixturevalue("etcd").address
+
+    def on_etcd(clock: ManualClock) -> Store:
+        return EtcdStore(address, root=f"{uuid.uuid4().hex}/", clock=clock)
+
+    if request.param == "etcd":
+        return machine(on_etcd, HOUR)
+    return machine(
+        lambda clock: ScopedStore(CachedStore(MemoryStore(clock=clock), on_etcd(clock)), "a"), HOUR
+    )
+
+
+def test_random_histories_on_servers_are_those_of_a_dictionary(served: type[StoreMachine]) -> None:
+    run_state_machine_as_test(
+        served, settings=settings(max_examples=10, stateful_step_count=25, deadline=None, database=None)
+    )
+
+
+@pytest.mark.slow
+def test_long_random_histories_on_servers_are_those_of_a_dictionary(served: type[StoreMachine]) -> None:
+    run_state_machine_as_test(
+        served, settings=settings(max_examples=60, stateful_step_count=50, deadline=None, database=None)
+    )
 
 
 @pytest.mark.parametrize("name", STORES)
 def test_short_random_histories_are_those_of_a_dictionary(name: str) -> None:
     run_state_machine_as_test(
-        machine(name),
+        machine(STORES[name]),
         settings=settings(max_examples=25, stateful_step_count=25, deadline=None, database=None),
     )
 
@@ -134,6 +189,6 @@ def test_short_random_histories_are_those_of_a_dictionary(name: str) -> None:
 @pytest.mark.parametrize("name", STORES)
 def test_long_random_histories_are_those_of_a_dictionary(name: str) -> None:
     run_state_machine_as_test(
-        machine(name),
+        machine(STORES[name]),
         settings=settings(max_examples=150, stateful_step_count=50, deadline=None, database=None),
     )

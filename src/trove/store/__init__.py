@@ -1,4 +1,4 @@
-"""Records: a small key-value store with expiry, in memory, in the embedded store, or on any driver.
+"""Records: a small key-value store with expiry, in memory, in the embedded store, on any driver or server.
 
 >>> from datetime import timedelta
 >>> from trove import store
@@ -14,8 +14,10 @@ one implements. :class:`trove.testing.StoreSuite` holds them all to it.
 from .arguments import MAX_KEY_BYTES, MAX_NAMESPACE_BYTES, Clock, utc_now
 from .base import Space, Store, Stored
 from .cached import CachedStore
+from .cloudflare import CloudflareStore
 from .driver import DriverStore
 from .engine import EngineStore
+from .etcd import EtcdStore
 from .memory import MemoryStore
 from .noop import NoopStore
 from .opening import open
@@ -27,8 +29,10 @@ from .served import ServedStore
 __all__ = [
     "CachedStore",
     "Clock",
+    "CloudflareStore",
     "DriverStore",
     "EngineStore",
+    "EtcdStore",
     "Factory",
     "MAX_KEY_BYTES",
     "MAX_NAMESPACE_BYTES",

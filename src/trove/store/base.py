@@ -203,7 +203,7 @@ class Store(ABC):
         as they are asked for. What others write meanwhile may or may not be among them."""
         self._check_open()
         keys = self._matching(check_affix("prefix", prefix), check_affix("suffix", suffix))
-        return self._records(keys, self._batch)
+        return self._records(keys, self._batch, first=1)
 
     def __contains__(self, key: str) -> bool:
         return self.get(key) is not None
@@ -245,11 +245,14 @@ class Store(ABC):
             key=key,
         )
 
-    def _records(self, keys: Iterator[str], most: int) -> Iterator[Record]:
-        """The records of ``keys``, at most ``most`` of which are read at once."""
+    def _records(self, keys: Iterator[str], most: int, first: int | None = None) -> Iterator[Record]:
+        """The records of ``keys``, at most ``most`` of which are read at once; of these ``first`` at first,
+        and each time twice as many as before: whoever wants only a few has no more than that read ahead."""
         self._check_open()
-        while batch := builtins.list(islice(keys, min(most, self._batch))):
+        size = first or most
+        while batch := builtins.list(islice(keys, min(size, most, self._batch))):
             self._check_open()
+            size *= 2
             for record in self._read_many(batch):
                 self._check_open()
                 if record is not None:  # it may have gone since it was listed

@@ -129,7 +129,7 @@ class DriverStore(Store):
     def _load(self, space: Space, key: str) -> Stored | None:
         try:
             with self._driver.get(self._bucket, name_of(space, key)) as reader:
-                return Stored(reader.read(), _instant(key, reader.info.metadata))
+                return Stored(reader.read(), instant_in(key, reader.info.metadata))
         except ObjectNotFoundError:
             return None
 
@@ -170,20 +170,21 @@ class DriverStore(Store):
                 key = key_in(space, info.key)
                 if key is None or not key.endswith(suffix):
                     continue
-                if hides_by_itself or (instant := _instant(key, info.metadata)) is None or instant > now:
+                if hides_by_itself or (instant := instant_in(key, info.metadata)) is None or instant > now:
                     yield key
             cursor = page.next_token
             if not cursor:
                 return
 
 
-def _instant(key: str, metadata: Mapping[str, str]) -> datetime | None:
+def instant_in(key: str, metadata: Mapping[str, str]) -> datetime | None:
+    """The instant in the ``metadata`` of the record of ``key``. Raises CorruptStoreError for what is none."""
     text = metadata.get(EXPIRES_AT)
     if text is None:
         return None
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise CorruptStoreError(
             f"record {shown(key)} has {shown(text)} in its metadata for the time of its expiry; write the "
             "record again, or delete it",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ssl import create_default_context
 from typing import Any
 
 from .. import open as open_driver
@@ -9,8 +10,10 @@ from ..driver import lookup as lookup_driver
 from ..driver import parse_dsn
 from ..errors import InvalidDSNError, UnknownDriverError, shown
 from .base import Store
+from .cloudflare import CloudflareStore
 from .driver import DriverStore
 from .engine import EngineStore
+from .etcd import EtcdStore
 from .memory import MemoryStore
 from .noop import NoopStore
 from .registry import lookup, stores
@@ -24,9 +27,12 @@ def open(dsn: str, **options: Any) -> Store:
 
     ``memory://`` and ``noop://`` are stores of this process; ``trove:///absolute/path`` or
     ``trove://./relative`` is an :class:`EngineStore`. The DSN of any other driver gives a
-    :class:`DriverStore` whose ``close`` closes the driver, too. ``namespace``, ``prefix``, ``suffix``, for
-    drivers ``bucket``, and for the engine ``durability`` can stand in the DSN as parameters; further ones are
-    settings of the driver. ``options`` are those of the store, and ``clock``.
+    :class:`DriverStore` whose ``close`` closes the driver, too. ``etcd://[user:password@]host:port``, or
+    ``etcds://`` over TLS, is an :class:`EtcdStore`; ``nodes``, addresses with commas between them, can stand
+    in place of the host. ``cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID`` is a :class:`CloudflareStore`.
+    ``namespace``, ``prefix``, ``suffix``, for drivers ``bucket``, for the engine ``durability``, for servers
+    ``timeout``, for etcd ``root`` and for Cloudflare ``url`` can stand in the DSN as parameters; further ones
+    are settings of the driver. ``options`` are those of the store, and ``clock``.
 
     Raises InvalidDSNError, UnknownDriverError when there is neither a store nor a driver for the scheme, and
     what the backend raises when it is not ready.
@@ -93,6 +99,34 @@ def open_engine(dsn: str, **options: Any) -> Store:
     return EngineStore(parsed.host + parsed.path, **given)
 
 
+def open_etcd(dsn: str, **options: Any) -> Store:
+    """An EtcdStore for ``etcd://host:port`` or, over TLS, ``etcds://host:port``."""
+    dsn, given = taken_off(dsn, ("nodes", "timeout", "root"), options)
+    parsed = parse_dsn(dsn)
+    parsed.settings(schemes=("etcd", "etcds"))
+    if parsed.path not in ("", "/") or bool(parsed.host) == ("nodes" in given):
+        raise InvalidDSNError(
+            f"an {parsed.scheme}:// DSN names servers and no path; write {parsed.scheme}://host:port or "
+            f"{parsed.scheme}://?nodes=host:port,host:port"
+        )
+    if parsed.scheme == "etcds":
+        given.setdefault("tls", create_default_context())
+    return EtcdStore(parsed.host or (), user=parsed.user, password=parsed.password, **_of_servers(given))
+
+
+def open_cloudflare(dsn: str, **options: Any) -> Store:
+    """A CloudflareStore for ``cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID``."""
+    dsn, given = taken_off(dsn, ("url", "timeout"), options)
+    parsed = parse_dsn(dsn)
+    parsed.settings(schemes=("cloudflare",))
+    if parsed.path not in ("", "/") or not (parsed.user and parsed.password and parsed.host):
+        raise InvalidDSNError(
+            "a cloudflare:// DSN names an account, its token and a KV namespace by its ID; write "
+            "cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID"
+        )
+    return CloudflareStore(parsed.user, parsed.password, parsed.host, **_of_servers(given))
+
+
 def open_on_driver(dsn: str, **options: Any) -> Store:
     """A DriverStore on the driver for ``dsn``, which it closes."""
     dsn, given = taken_off(dsn, ("bucket",), options)
@@ -110,6 +144,19 @@ class _OwningStore(DriverStore):
     def _release(self) -> None:
         super()._release()
         self._driver.close()
+
+
+def _of_servers(options: dict[str, Any]) -> dict[str, Any]:
+    """``options`` of which those that stand in a DSN as text are what a store of servers takes."""
+    read = dict(options)
+    if isinstance(nodes := options.get("nodes"), str):
+        read["nodes"] = nodes.split(",")
+    if isinstance(timeout := options.get("timeout"), str):
+        try:
+            read["timeout"] = float(timeout)
+        except ValueError:
+            raise InvalidDSNError(f"timeout is {shown(timeout)}; give seconds, such as 2.5") from None
+    return read
 
 
 def _check_bare(dsn: str, scheme: str) -> None:

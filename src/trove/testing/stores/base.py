@@ -30,6 +30,9 @@ class StoreTests:
     LONGEST_KEY = MAX_KEY_BYTES
     """Bytes; less where the store puts something around every key by itself."""
 
+    SHORTEST = SECOND
+    """The shortest lifetime that is written; more where the store takes none as short as a second."""
+
     @pytest.fixture
     def clock(self) -> ManualClock:
         return ManualClock()

@@ -101,10 +101,10 @@ class StoreExpirySuite(StoreTests):
         assert not there(optioned)
 
     def test_expiry_is_replaced_with_the_record(self, store: Store, clock: ManualClock) -> None:
-        store.write(Record("key", b"1"), ttl=SECOND)
+        store.write(Record("key", b"1"), ttl=self.SHORTEST)
         store.write(Record("key", b"2"), ttl=HOUR)
-        clock.advance(SECOND)
-        assert store.read("key") == [Record("key", b"2", HOUR - SECOND)]
+        clock.advance(self.SHORTEST)
+        assert store.read("key") == [Record("key", b"2", HOUR - self.SHORTEST)]
         store.write(Record("key", b"3"))
         clock.advance(HOUR)
         assert store.read("key") == [Record("key", b"3")]

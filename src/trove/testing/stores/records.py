@@ -67,9 +67,9 @@ class StoreRecordSuite(StoreTests):
         assert optioned.list() == ["key"]
 
     def test_write_leaves_the_record_as_it_is(self, optioned: Store) -> None:
-        record = Record("key", b"value", timedelta(seconds=7))
-        optioned.write(record, ttl=timedelta(seconds=3))
-        assert record == Record("key", b"value", timedelta(seconds=7))
+        record = Record("key", b"value", 7 * self.SHORTEST)
+        optioned.write(record, ttl=3 * self.SHORTEST)
+        assert record == Record("key", b"value", 7 * self.SHORTEST)
 
     @pytest.mark.parametrize("value", [b"", b"\0", bytes(range(256)), b"x" * 100_000], ids=len)
     def test_write_any_bytes(self, store: Store, value: bytes) -> None:
