@@ -21,7 +21,8 @@ MAX_KEY_BYTES = 512
 """In UTF-8, with the prefix, the suffix and the scopes around it."""
 
 MAX_NAMESPACE_BYTES = 128
-_MOST_BYTES = 4  # that one character can take
+MOST_BYTES = 4
+"""That one character can take in UTF-8."""
 
 
 def utc_now() -> datetime:
@@ -39,7 +40,7 @@ def check_record_key(key: object) -> str:
 
 def check_size(key: str, whole: str) -> None:
     """Raise InvalidKeyError if ``whole``, which is ``key`` with what is put around it, is too long."""
-    if len(whole) * _MOST_BYTES > MAX_KEY_BYTES < (size := len(whole.encode())):
+    if len(whole) * MOST_BYTES > MAX_KEY_BYTES < (size := len(whole.encode())):
         raise InvalidKeyError(
             f"record {shown(key)} has a key of {size} bytes in UTF-8, with the prefix, suffix and scopes "
             f"around it; at most {MAX_KEY_BYTES} are taken",

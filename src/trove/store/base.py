@@ -14,6 +14,8 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar, overload
 from ..driver.forking import renew_in_child
 from ..errors import DriverClosedError, RecordNotFoundError, UnsupportedOptionError, shown
 from .arguments import (
+    MAX_KEY_BYTES,
+    MOST_BYTES,
     Clock,
     check_affix,
     check_clock,
@@ -81,8 +83,8 @@ class Store(ABC):
         self._ready = False
         self._init_lock = threading.RLock()
         renew_in_child(self)
-        self._options: dict[str, Any] = dict(self.OPTIONS)
-        self._options.update(self._checked(options))
+        self._fits = 0
+        self._apply({**self.OPTIONS, **self._checked(options)})
 
     @property
     @abstractmethod
@@ -104,13 +106,14 @@ class Store(ABC):
         with self._init_lock:
             self._check_open()
             before = self._options
-            self._options = {**before, **self._checked(options)}
+            self._apply({**before, **self._checked(options)})
             try:
                 self._prepare()
             except BaseException:
-                self._options = before
+                self._apply(before)
                 self._ready = False  # the next call sets the backend up again
                 raise
+            self._fits = self._room(self._space) - len(self._around(""))
             self._ready = True
 
     def close(self) -> None:
@@ -210,20 +213,22 @@ class Store(ABC):
 
     # What the calls above are made of.
 
-    @property
-    def _space(self) -> Space:
-        return (self._options["namespace"],) if self._options["namespace"] else ()
+    def _apply(self, options: dict[str, Any]) -> None:
+        self._options = options
+        self._before: str = options["prefix"]
+        self._behind: str = options["suffix"]
+        self._space: Space = (options["namespace"],) if options["namespace"] else ()
 
     def _whole(self, key: object) -> str:
         """``key`` with what is put around it, checked."""
         checked = check_record_key(key)
-        whole = self._around(checked)
-        self._check_whole(checked, self._space, whole)
+        whole = self._before + checked + self._behind
+        if len(checked) > self._fits:
+            self._check_whole(checked, self._space, whole)
         return whole
 
     def _around(self, key: str) -> str:
-        whole: str = self._options["prefix"] + key + self._options["suffix"]
-        return whole
+        return self._before + key + self._behind
 
     def _read_one(self, key: str) -> Record | None:
         """The record of ``key``, which is not checked yet; for stores with a shorter way to one."""
@@ -277,7 +282,7 @@ class Store(ABC):
 
     def _within(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
         """The keys, as users of this store know them, in a namespace within its own, in order."""
-        before, behind = self._options["prefix"], self._options["suffix"]
+        before, behind = self._before, self._behind
         whole = self._keys(self._space + space, before + prefix, suffix + behind, now)
         stripped = (key[len(before) : len(key) - len(behind)] for key in whole)
         # Where what is put around it overlaps, a key can have less between the two than was asked for.
@@ -312,6 +317,10 @@ class Store(ABC):
     def _check_whole(self, key: str, space: Space, whole: str) -> None:
         """Raise InvalidKeyError if ``whole``, which is ``key`` with what is put around it, is too long."""
         check_size(key, whole)
+
+    def _room(self, space: Space) -> int:
+        """How many characters fit into a whole key, whatever they are: so many need no other check."""
+        return MAX_KEY_BYTES // MOST_BYTES
 
     def _check_own(self, options: dict[str, Any]) -> dict[str, Any]:
         """``options`` with the store's own among them checked."""

@@ -64,6 +64,10 @@ class CachedStore(Store):
         for store in self._stores:
             store._check_whole(key, store._space + space, store._around(whole))
 
+    def _room(self, space: Space) -> int:
+        rooms = [each._room(each._space + space) - len(each._around("")) for each in self._stores]
+        return min(super()._room(space), *rooms)
+
     def _prepare(self) -> None:
         self._through(lambda store: store._be_ready())
 
@@ -152,7 +156,9 @@ class CachedStore(Store):
     def _load_from(self, store: Store, space: Space, key: str) -> Stored | None:
         store._be_ready()
         stored = store._load(store._space + space, store._around(key))
-        return None if stored is None or stored.gone(self._clock()) else stored
+        if stored is None or stored.expires_at is None:
+            return stored
+        return None if stored.gone(self._clock()) else stored
 
     def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
         last = self._stores[-1]

@@ -18,7 +18,7 @@ from .arguments import Clock, utc_now
 from .base import Space, Stored
 from .driver import CONTENT_TYPE, EXPIRES_AT, instant_in
 from .http import Answer, HttpServers, check_address, check_secret
-from .naming import check_name, key_in, name_of
+from .naming import check_name, key_in, name_of, room_for
 from .served import ServedStore, required
 
 API = "https://api.cloudflare.com/client/v4"
@@ -94,6 +94,9 @@ class CloudflareStore(ServedStore):
     def _check_whole(self, key: str, space: Space, whole: str) -> None:
         super()._check_whole(key, space, whole)
         check_name(key, space, whole, MAX_NAME_BYTES)
+
+    def _room(self, space: Space) -> int:
+        return min(super()._room(space), room_for(space, MAX_NAME_BYTES))
 
     def _new_servers(self) -> HttpServers:
         url: str = self._options["url"]

@@ -27,7 +27,7 @@ from ..errors import (
 from .arguments import MAX_KEY_BYTES as MAX_RECORD_KEY_BYTES
 from .arguments import Clock, utc_now
 from .base import Space, Store, Stored
-from .naming import check_name, key_in, name_of, written
+from .naming import check_name, key_in, name_of, room_for, written
 from .record import Record
 
 EXPIRES_AT = "trove-record-expires-at"
@@ -76,6 +76,9 @@ class DriverStore(Store):
         super()._check_whole(key, space, whole)
         check_name(key, space, whole, MAX_KEY_BYTES)
 
+    def _room(self, space: Space) -> int:
+        return min(super()._room(space), room_for(space, MAX_KEY_BYTES))
+
     def _prepare(self) -> None:
         self._rows = None
         self._driver.ping()
@@ -88,7 +91,7 @@ class DriverStore(Store):
             self._rows = self._rows_of(self._driver)
 
     def _rows_of(self, driver: EngineDriver) -> Records | None:
-        before, behind = self._options["prefix"], self._options["suffix"]
+        before, behind = self._before, self._behind
         around = name_of(self._space, before + behind)
         longest = min(
             MAX_RECORD_KEY_BYTES - len((before + behind).encode()), MAX_KEY_BYTES - len(around.encode())

@@ -15,9 +15,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ..errors import InvalidKeyError, shown
+from .arguments import MOST_BYTES
 from .base import Space
-
-_MOST_BYTES = 4  # that one character can take
 
 
 def name_of(space: Space, key: str) -> str:
@@ -34,10 +33,15 @@ def key_in(space: Space, name: str) -> str | None:
     return key if written(key) == rest else None
 
 
+def room_for(space: Space, most: int) -> int:
+    """How many characters a key can have, whatever they are, for a name of at most ``most`` bytes."""
+    return (most - len(_folder(space).encode())) // MOST_BYTES
+
+
 def check_name(key: str, space: Space, whole: str, most: int) -> None:
     """Raise InvalidKeyError if the name of ``whole``, its user's ``key``, has more than ``most`` bytes."""
     name = name_of(space, whole)
-    if len(name) * _MOST_BYTES > most < (size := len(name.encode())):
+    if len(name) * MOST_BYTES > most < (size := len(name.encode())):
         raise InvalidKeyError(
             f"record {shown(key)} has a name of {size} bytes in its backend, with its namespaces and with "
             f"control characters escaped; the backend takes {most}",

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import InvalidArgumentError, shown
 from .arguments import check_affix
 from .base import Space, Store, Stored
+from .record import Record
 
 
 class ScopedStore(Store):
@@ -45,8 +46,35 @@ class ScopedStore(Store):
         super()._check_whole(key, space, whole)
         self._store._check_whole(key, *self._inner(space, whole))
 
+    def _room(self, space: Space) -> int:
+        inner, scope = self._inner(space, "")
+        return min(super()._room(space), self._store._room(inner) - len(scope))
+
     def _prepare(self) -> None:
         self._store._be_ready()
+
+    def _read_one(self, key: str) -> Record | None:
+        if not self._is_plain(key):
+            return super()._read_one(key)
+        record = self._store._read_one(self._scope + self._before + key + self._behind)
+        return None if record is None else Record(key, record.value, record.expiry)
+
+    def _write_one(self, key: str, value: bytes, expires_at: datetime | None) -> None:
+        if not self._is_plain(key):
+            super()._write_one(key, value, expires_at)
+        else:
+            self._store._write_one(self._scope + self._before + key + self._behind, value, expires_at)
+
+    def _is_plain(self, key: str) -> bool:
+        """Whether it is a matter of the store below alone, which may have a shorter way."""
+        return (
+            self._ready
+            and not self._closed
+            and not self._space
+            and type(key) is str
+            and 0 < len(key) <= self._fits
+            and key.isascii()
+        )
 
     def _load(self, space: Space, key: str) -> Stored | None:
         self._store._be_ready()
