@@ -104,7 +104,7 @@ def test_bad_dsn_is_refused(dsn: str) -> None:
 
 
 def test_unknown_scheme_is_an_error_that_names_the_stores() -> None:
-    with pytest.raises(UnknownDriverError, match="'nowhere'; the stores are memory, noop, trove"):
+    with pytest.raises(UnknownDriverError, match="'nowhere'; the stores are memory, noop, postgres, postgresql, trove"):
         store.open("nowhere://")
 
 
@@ -136,9 +136,9 @@ def test_registered_factory_makes_the_store_and_is_given_options() -> None:
 
 
 def test_own_stores_are_found_by_their_entry_points() -> None:
-    assert store.stores() == ["memory", "noop", "trove"]
+    assert store.stores() == ["memory", "noop", "postgres", "postgresql", "trove"]
     store.register("zeta", MemoryStore)
-    assert store.stores() == ["memory", "noop", "trove", "zeta"]
+    assert store.stores() == ["memory", "noop", "postgres", "postgresql", "trove", "zeta"]
     assert store.lookup("nowhere") is None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,8 +13,21 @@ import trove
 from trove.driver import Driver, ObjectInfo
 from trove.drivers.memory import MemoryDriver
 from trove.errors import UnsupportedOptionError
-from trove.store import CachedStore, DriverStore, EngineStore, MemoryStore, NoopStore, ScopedStore, Store
+from trove.store import (
+    CachedStore,
+    DriverStore,
+    EngineStore,
+    MemoryStore,
+    NoopStore,
+    PostgresStore,
+    ScopedStore,
+    Store,
+)
 from trove.testing import ManualClock, StoreArgumentSuite, StoreClosingSuite, StoreSuite
+from trove.testing.stores import StoreExpirySuite, StoreOptionSuite
+
+if TYPE_CHECKING:
+    from harness.postgres_server import PostgresServer
 
 
 class WithoutExpiry(MemoryDriver):
@@ -62,6 +75,28 @@ class TestEngineStore(StoreSuite):
     @pytest.fixture
     def store(self, tmp_path: Path, clock: ManualClock) -> Iterator[Store]:
         with EngineStore(tmp_path / "store", durability="relaxed", clock=clock) as store:
+            yield store
+
+
+class TestPostgresStore(StoreSuite):
+    @pytest.fixture
+    def store(self, postgres: PostgresServer, table: str, clock: ManualClock) -> Iterator[Store]:
+        with PostgresStore(postgres.dsn, table=table, clock=clock) as store:
+            yield store
+
+
+class TestScopedStoreOnPostgres(StoreOptionSuite):
+    @pytest.fixture
+    def store(self, postgres: PostgresServer, table: str, clock: ManualClock) -> Iterator[Store]:
+        with PostgresStore(postgres.dsn, table=table, clock=clock, namespace="n", suffix=".s") as base:
+            yield ScopedStore(base, "a")
+
+
+class TestCachedStoreOnPostgres(StoreExpirySuite):
+    @pytest.fixture
+    def store(self, postgres: PostgresServer, table: str, clock: ManualClock) -> Iterator[Store]:
+        slow = PostgresStore(postgres.dsn, table=table, clock=clock)
+        with CachedStore(MemoryStore(clock=clock), slow) as store:
             yield store
 
 

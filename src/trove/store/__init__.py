@@ -1,4 +1,4 @@
-"""Records: a small key-value store with expiry, in memory, in the embedded store, or on any driver.
+"""Records: a small key-value store with expiry, in memory, in an embedded store, on a server, on any driver.
 
 >>> from datetime import timedelta
 >>> from trove import store
@@ -19,6 +19,7 @@ from .engine import EngineStore
 from .memory import MemoryStore
 from .noop import NoopStore
 from .opening import open
+from .postgres import PostgresStore
 from .record import Record
 from .registry import Factory, lookup, register, stores
 from .scoped import ScopedStore
@@ -34,6 +35,7 @@ __all__ = [
     "MAX_NAMESPACE_BYTES",
     "MemoryStore",
     "NoopStore",
+    "PostgresStore",
     "Record",
     "ScopedStore",
     "ServedStore",

@@ -203,7 +203,7 @@ class Store(ABC):
         as they are asked for. What others write meanwhile may or may not be among them."""
         self._check_open()
         keys = self._matching(check_affix("prefix", prefix), check_affix("suffix", suffix))
-        return self._records(keys, self._batch)
+        return self._records(keys, 1)
 
     def __contains__(self, key: str) -> bool:
         return self.get(key) is not None
@@ -245,10 +245,11 @@ class Store(ABC):
             key=key,
         )
 
-    def _records(self, keys: Iterator[str], most: int) -> Iterator[Record]:
-        """The records of ``keys``, at most ``most`` of which are read at once."""
+    def _records(self, keys: Iterator[str], count: int) -> Iterator[Record]:
+        """The records of ``keys``, of which ``count`` are read at once to begin with, and then ever more."""
         self._check_open()
-        while batch := builtins.list(islice(keys, min(most, self._batch))):
+        while batch := builtins.list(islice(keys, min(count, self._batch))):
+            count *= 2
             self._check_open()
             for record in self._read_many(batch):
                 self._check_open()

@@ -13,20 +13,25 @@ from .driver import DriverStore
 from .engine import EngineStore
 from .memory import MemoryStore
 from .noop import NoopStore
+from .postgres import PostgresStore
 from .registry import lookup, stores
 
 AROUND = ("namespace", "prefix", "suffix")
 """The options of every store that can be parameters of its DSN."""
+
+NUMBERS: dict[str, type[int | float]] = {"timeout": float, "connections": int}
+"""The options that are numbers."""
 
 
 def open(dsn: str, **options: Any) -> Store:
     """The store for ``dsn``, found by its scheme and ready; close it, or use it in a ``with`` statement.
 
     ``memory://`` and ``noop://`` are stores of this process; ``trove:///absolute/path`` or
-    ``trove://./relative`` is an :class:`EngineStore`. The DSN of any other driver gives a
-    :class:`DriverStore` whose ``close`` closes the driver, too. ``namespace``, ``prefix``, ``suffix``, for
-    drivers ``bucket``, and for the engine ``durability`` can stand in the DSN as parameters; further ones are
-    settings of the driver. ``options`` are those of the store, and ``clock``.
+    ``trove://./relative`` is an :class:`EngineStore`, ``postgresql://...`` a :class:`PostgresStore`. The DSN
+    of any other driver gives a :class:`DriverStore` whose ``close`` closes the driver, too. ``namespace``,
+    ``prefix``, ``suffix``, for drivers ``bucket``, for the engine ``durability``, and for servers their own
+    options but ``nodes`` can stand in the DSN as parameters; further ones are settings of the driver or the
+    server. ``options`` are those of the store, and ``clock``.
 
     Raises InvalidDSNError, UnknownDriverError when there is neither a store nor a driver for the scheme, and
     what the backend raises when it is not ready.
@@ -60,7 +65,8 @@ def taken_off(dsn: str, names: tuple[str, ...], options: dict[str, Any]) -> tupl
 
     Raises InvalidDSNError for one that stands in both.
     """
-    found = {name: value for name, value in parse_dsn(dsn).params.items() if name in names}
+    params = parse_dsn(dsn).params
+    found = {name: _value(name, text) for name, text in params.items() if name in names}
     for name in found:
         if name in options:
             raise InvalidDSNError(f"option {shown(name)} stands in the DSN and in open(); give it once")
@@ -93,6 +99,12 @@ def open_engine(dsn: str, **options: Any) -> Store:
     return EngineStore(parsed.host + parsed.path, **given)
 
 
+def open_postgres(dsn: str, **options: Any) -> Store:
+    """A PostgresStore for ``postgresql://user:password@host:port/database``."""
+    dsn, given = taken_off(dsn, ("timeout", "table", "connections"), options)
+    return PostgresStore(dsn, **given)
+
+
 def open_on_driver(dsn: str, **options: Any) -> Store:
     """A DriverStore on the driver for ``dsn``, which it closes."""
     dsn, given = taken_off(dsn, ("bucket",), options)
@@ -117,6 +129,13 @@ def _check_bare(dsn: str, scheme: str) -> None:
     parsed.settings(schemes=(scheme,))
     if parsed.user or parsed.password or parsed.host or parsed.path:
         raise InvalidDSNError(f"a {scheme}:// store has no host and no path; write just {scheme}://")
+
+
+def _value(name: str, text: str) -> object:
+    try:
+        return NUMBERS[name](text) if name in NUMBERS else text
+    except ValueError as error:
+        raise InvalidDSNError(f"parameter {shown(name)} is {shown(text)}; give a number") from error
 
 
 def _name(item: str) -> str:

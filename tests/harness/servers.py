@@ -1,0 +1,73 @@
+"""Servers that tests start: on a free port of 127.0.0.1, and ended by whoever started them.
+
+Where one is not installed its tests skip and say what to install; with TROVE_NEED_SERVERS in the environment
+they fail.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import IO, NoReturn
+
+import pytest
+
+PATIENCE = 60.0
+LINES_KEPT = 50
+
+
+def missing(what: str, package: str) -> NoReturn:
+    """Skip, or fail, as ``what`` is not there, which the Debian ``package`` has."""
+    reason = f"{what} is not installed; on Debian: apt install {package}"
+    if os.environ.get("TROVE_NEED_SERVERS"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+class Process:
+    """A server in the foreground, up when it has said ``ready`` in its log, its standard error."""
+
+    def __init__(self, command: Sequence[str], ready: str, user: str | None = None) -> None:
+        self._ready = ready
+        self._up = threading.Event()
+        self._said: deque[str] = deque(maxlen=LINES_KEPT)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, user=user, cwd="/"
+        )
+        assert self._process.stderr is not None
+        self._reader = threading.Thread(target=self._read, args=[self._process.stderr], daemon=True)
+        self._reader.start()
+        if not self._up.wait(PATIENCE) or self._process.poll() is not None:
+            self.stop()
+            raise AssertionError(f"{command[0]} did not come up:\n{''.join(self._said)}")
+
+    def _read(self, log: IO[str]) -> None:
+        with log:
+            for line in log:
+                self._said.append(line)
+                if self._ready in line:
+                    self._up.set()
+        self._up.set()  # it ended: nothing more will be said
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """End it, and wait until it has."""
+        self._process.send_signal(number)
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+        self._reader.join(PATIENCE)
