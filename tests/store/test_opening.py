@@ -104,7 +104,9 @@ def test_bad_dsn_is_refused(dsn: str) -> None:
 
 
 def test_unknown_scheme_is_an_error_that_names_the_stores() -> None:
-    with pytest.raises(UnknownDriverError, match="'nowhere'; the stores are memory, noop, postgres, postgresql, trove"):
+    with pytest.raises(
+        UnknownDriverError, match="'nowhere'; the stores are memory, noop, postgres, postgresql, trove"
+    ):
         store.open("nowhere://")
 
 

@@ -220,12 +220,14 @@ def test_value_of_a_megabyte(store: PostgresStore) -> None:
     assert store.read("key")[0].value == value
 
 
-def test_instants_at_both_ends_of_the_calendar(store: PostgresStore) -> None:
-    last = datetime.max.replace(tzinfo=UTC)
-    store.write(Record("last", b""), expiry=last)
-    store.write(Record("first", b""), expiry=datetime.min.replace(tzinfo=UTC))
-    assert store._load((), "last") == (b"", last)
-    assert store.list() == ["last"]
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Lima"])
+def test_instants_at_both_ends_of_the_calendar(postgres: PostgresServer, table: str, zone: str) -> None:
+    last, first = (instant.replace(tzinfo=UTC) for instant in (datetime.max, datetime.min))
+    with PostgresStore(f"{postgres.dsn}?options=-ctimezone%3D{zone}", table=table) as store:
+        store.write(Record("last", b""), expiry=last)
+        store.write(Record("first", b""), expiry=first)
+        assert store._load_many((), ["first", "last"]) == [(b"", first), (b"", last)]
+        assert store.list() == ["last"]
 
 
 def test_namespaces_in_one_another_that_no_index_takes_are_refused_before_any_call(
@@ -339,6 +341,19 @@ def test_many_that_have_expired_are_deleted_in_bites_one_after_the_other(
             store.write(Record("key", b""))
             left.append(len(rows_in(postgres, table)) - 1)
         assert left == [5, 0, 0]
+
+
+def test_what_somebody_writes_anew_at_the_moment_is_neither_deleted_nor_waited_for(
+    postgres: PostgresServer, store: PostgresStore, table: str, clock: ManualClock
+) -> None:
+    for key in ("anew", "due"):
+        store.write(Record(key, b""), expiry=clock() - HOUR)
+    with psycopg.connect(postgres.dsn) as theirs:
+        theirs.execute(f"UPDATE {table} SET expires_at = NULL WHERE key = 'anew'".encode())
+        store.init()
+        assert rows_in(postgres, table) == ["anew"]
+    store.init()
+    assert store.list() == ["anew"]
 
 
 def test_a_clock_that_is_ahead_deletes_nothing_that_others_still_have(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
+import warnings
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -46,9 +48,13 @@ def test_child_has_connections_of_its_own_and_leaves_the_parents_alone() -> None
     store = made()
     store.write(Record("parent", b""))
     parents = served()
+    warnings.simplefilter("error")
+    complaints: list[object] = []
+    sys.unraisablehook = complaints.append
 
     def work() -> None:
         gc.collect()
+        assert not complaints
         store.write(Record("child", b""))
         assert store.list() == ["child", "parent"]
         assert len(served() - parents) == 1

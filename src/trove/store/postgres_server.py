@@ -35,7 +35,7 @@ Parts: TypeAlias = Mapping[str, str]
 # SQLSTATEs, in full or the class of one.
 ROLLED_BACK = ("40001", "40P01")  # nothing of the statement was done: another one was in its way
 GOING = ("57P01", "57P02", "57P03")  # the server ends, or is not up yet
-UNAVAILABLE = ("08", "53300", "57", *ROLLED_BACK)
+UNAVAILABLE = ("08", "40003", "53300", "57", *ROLLED_BACK)
 FULL = "53100"
 
 SHORTEST_PAUSE = 0.001
