@@ -185,6 +185,15 @@ def test_a_server_that_falls_silent_half_way_is_an_error_within_the_timeout(
     CALLS[call](store)
 
 
+def test_a_large_write_to_a_server_that_falls_silent_is_an_error_within_the_timeout(
+    store: PostgresStore, between: Proxy
+) -> None:
+    store.init(timeout=SHORT)
+    between.at(KEY.encode(), "silent")
+    with within(SHORT), pytest.raises(BackendUnavailableError, match="no answer in time"):
+        store.write(Record(KEY, bytes(1 << 25)))
+
+
 def test_a_server_that_restarts_is_used_again(postgres: PostgresServer, table: str) -> None:
     with PostgresStore(postgres.dsn, table=table) as store:
         store.write(Record(KEY, b"value"))

@@ -23,9 +23,7 @@ T = TypeVar("T")
 
 SCHEMES = ("postgres", "postgresql")
 PAGE_KEYS = 1000
-MOST_INDEXED_BYTES = (
-    2600  # of a space and a key together: PostgreSQL's B-tree takes 2,704 with what is around
-)
+MOST_INDEXED_BYTES = 2600  # of a space and a key: PostgreSQL's B-tree takes 2,704 with what is around them
 
 # What is due is deleted in small bites: at once when a bite was full, and else after a while.
 FREED_AT_ONCE = 500
@@ -87,13 +85,14 @@ class PostgresStore(ServedStore):
 
     Raises :class:`~trove.errors.BackendUnavailableError` when no server can be reached, refuses the user or
     the database, or has not answered after ``timeout`` seconds, and :class:`~trove.errors.StorageIOError` for
-    what the server refuses: a right that the user lacks, a table of other columns. The cause is psycopg's.
+    what the server refuses: a right that the user lacks, a table of other columns. The cause is psycopg's
+    error, or a TimeoutError.
 
     What is read is asked for once more, on another connection, when one ends half way. A write or a delete is
-    not, when it may have reached the server: it may be carried out yet, and what was told done and then
-    written over would come back. It is an error, and not known, whether it was done; to repeat it is for who
-    knows that nobody else wrote. What surely was not done is repeated: what was not sent yet, as the
-    connection was found ended before, and what the server rolled back for the sake of another transaction.
+    not, once it may have reached the server: it raises, and whether it was done is not known. Done twice, it
+    would undo what others wrote in between; and the first of the two may still be under way when the second
+    is answered, and undo what is written after that. What surely was not done is repeated: what was not sent
+    yet, as the connection was found ended before, and what the server rolled back for another transaction.
     """
 
     OPTIONS: ClassVar[Mapping[str, Any]] = {
