@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 import urllib3
 
-from .servers import ServerProcess, free_port, program
+from .servers import Process, free_port, program
 
 
 class EtcdServer:
@@ -20,7 +19,7 @@ class EtcdServer:
         self._tls = tls
         self._port, self._peer_port = free_port(), free_port()
         self._http = urllib3.PoolManager(ca_certs=str(tls[0]) if tls else None)
-        self._process: ServerProcess | None = None
+        self._process: Process | None = None
         self.start()
 
     @property
@@ -35,7 +34,7 @@ class EtcdServer:
         command += [f"--initial-cluster=one={peer}", "--unsafe-no-fsync"]
         if self._tls:
             command += [f"--cert-file={self._tls[0]}", f"--key-file={self._tls[1]}"]
-        self._process = ServerProcess(command, self._folder / "log", self._answers)
+        self._process = Process(command, "ready to serve client requests")
 
     def stop(self) -> None:
         if self._process is not None:
@@ -59,10 +58,3 @@ class EtcdServer:
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         found = self.call("kv/range", key=prefix.encode(), range_end=end.encode(), keys_only=True)
         return list(found.get("kvs", []))
-
-    def _answers(self) -> bool:
-        try:
-            answer = self._http.request("GET", f"{self.address}/health", retries=False, timeout=2)
-        except urllib3.exceptions.HTTPError:
-            return False
-        return answer.status == 200 and bool(json.loads(answer.data)["health"] == "true")

@@ -1,71 +1,89 @@
-"""What tests of a real server need: a free port, and a process that is waited for and ended."""
+"""Servers that tests start: on a free port of 127.0.0.1, and ended by whoever started them.
+
+Where one is not installed its tests skip and say what to install; with TROVE_NEED_SERVERS in the environment
+they fail.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import IO, NoReturn
 
 import pytest
 
-PATIENCE = 30.0
-"""Seconds after which a server that should be ready, or gone, counts as broken."""
-
-NEEDED = "TROVE_NEED_SERVERS"
-"""The environment variable with which a server that is not installed is a failure."""
+PATIENCE = 60.0
+LINES_KEPT = 50
 
 
-def program(name: str, package: str) -> str:
-    """The path of ``name``; without it the test is skipped, or fails where servers are needed."""
-    path = shutil.which(name)
-    if path is not None:
-        return path
-    reason = f"{name} is not installed: apt-get install {package}"
-    if os.environ.get(NEEDED):
+def missing(what: str, package: str) -> NoReturn:
+    """Skip, or fail, as ``what`` is not there, which the Debian ``package`` has."""
+    reason = f"{what} is not installed; on Debian: apt install {package}"
+    if os.environ.get("TROVE_NEED_SERVERS"):
         pytest.fail(reason)
     pytest.skip(reason)
 
 
+def program(name: str, package: str) -> str:
+    """The path of ``name``, which the Debian ``package`` has. Skips, or fails, where it is not installed."""
+    return shutil.which(name) or missing(name, package)
+
+
 def free_port() -> int:
     """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
         return port
 
 
-class ServerProcess:
-    """A server as a process of its own, whose output goes to ``log``."""
+class Process:
+    """A server in the foreground, up when it has said ``ready`` in its log, its standard error."""
 
-    def __init__(self, command: Sequence[str], log: Path, ready: Callable[[], bool]) -> None:
-        self._log = log
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-        try:
-            wait_for(ready, lambda: self._process.poll() is None)
-        except BaseException as error:
+    def __init__(self, command: Sequence[str], ready: str, user: str | None = None) -> None:
+        self._ready = ready
+        self._up = threading.Event()
+        self._said: deque[str] = deque(maxlen=LINES_KEPT)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, user=user, cwd="/"
+        )
+        assert self._process.stderr is not None
+        self._reader = threading.Thread(target=self._read, args=[self._process.stderr], daemon=True)
+        self._reader.start()
+        if not self._up.wait(PATIENCE) or self._process.poll() is not None:
             self.stop()
-            error.add_note(log.read_text(errors="replace")[-2000:])
-            raise
+            raise AssertionError(f"{command[0]} did not come up:\n{''.join(self._said)}")
 
-    def stop(self) -> None:
-        """End it, and wait until it is gone."""
-        self._process.terminate()
+    def _read(self, log: IO[str]) -> None:
+        with log:
+            for line in log:
+                self._said.append(line)
+                if self._ready in line:
+                    self._up.set()
+        self._up.set()  # it ended: nothing more will be said
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """End it, and wait until it has."""
+        self._process.send_signal(number)
         try:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+            raise
+        self._reader.join(PATIENCE)
 
 
-def wait_for(happens: Callable[[], bool], goes_on: Callable[[], bool] = lambda: True) -> None:
-    """Ask again and again until it ``happens``; fails when that takes too long or nothing ``goes_on``."""
+def wait_for(happens: Callable[[], bool]) -> None:
+    """Ask again and again until it ``happens``: of what a server does by its own clock nobody is told."""
     end = time.monotonic() + PATIENCE
     while not happens():
-        assert goes_on(), "what was waited for has ended"
         assert time.monotonic() < end, f"nothing happened in {PATIENCE:.0f} seconds"
         time.sleep(0.02)

@@ -1,17 +1,34 @@
-"""Servers that the tests of several stores ask."""
+"""The servers that stores of records are tested on: one of a kind for a whole run, or a worker of one."""
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterator
 
 import pytest
 from harness.etcd_server import EtcdServer
+from harness.postgres_server import PostgresServer, postgres_server
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def table(postgres: PostgresServer) -> Iterator[str]:
+    """The name of a table that is not there yet, and of no other test."""
+    name = f"table_{next(_numbers)}"
+    yield name
+    postgres.execute(f"DROP TABLE IF EXISTS {name}")
 
 
 @pytest.fixture(scope="session")
 def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
-    """One etcd for all tests; each keeps to a ``root`` of its own."""
     server = EtcdServer(tmp_path_factory.mktemp("etcd"))
     yield server
     server.stop()
@@ -19,5 +36,5 @@ def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
 
 @pytest.fixture
 def root() -> str:
-    """What the keys of one test begin with."""
+    """What the keys of one test in etcd begin with."""
     return f"{uuid.uuid4().hex}/"

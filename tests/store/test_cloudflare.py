@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from harness.cutting_proxy import CuttingProxy, Fate
+from harness.http_proxy import CuttingProxy, Fate
 from harness.servers import free_port
 from harness.workers_kv import ACCOUNT, MAX_VALUE, NAMESPACE, TOKEN, Pair, WorkersKV
 

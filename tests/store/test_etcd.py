@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 import urllib3
-from harness.cutting_proxy import CuttingProxy, Fate
 from harness.etcd_server import EtcdServer
+from harness.http_proxy import CuttingProxy, Fate
 from harness.servers import free_port, program, wait_for
 
 from trove import store

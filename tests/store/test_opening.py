@@ -105,7 +105,8 @@ def test_bad_dsn_is_refused(dsn: str) -> None:
 
 def test_unknown_scheme_is_an_error_that_names_the_stores() -> None:
     with pytest.raises(
-        UnknownDriverError, match="'nowhere'; the stores are cloudflare, etcd, etcds, memory, noop, trove"
+        UnknownDriverError,
+        match="'nowhere'; the stores are cloudflare, etcd, etcds, memory, noop, postgres, postgresql, trove",
     ):
         store.open("nowhere://")
 
@@ -138,9 +139,10 @@ def test_registered_factory_makes_the_store_and_is_given_options() -> None:
 
 
 def test_own_stores_are_found_by_their_entry_points() -> None:
-    assert store.stores() == ["cloudflare", "etcd", "etcds", "memory", "noop", "trove"]
+    own = ["cloudflare", "etcd", "etcds", "memory", "noop", "postgres", "postgresql", "trove"]
+    assert store.stores() == own
     store.register("zeta", MemoryStore)
-    assert store.stores() == ["cloudflare", "etcd", "etcds", "memory", "noop", "trove", "zeta"]
+    assert store.stores() == [*own, "zeta"]
     assert store.lookup("nowhere") is None
 
 

@@ -22,13 +22,16 @@ from trove.store import (
     EtcdStore,
     MemoryStore,
     NoopStore,
+    PostgresStore,
     ScopedStore,
     Store,
 )
 from trove.testing import ManualClock, StoreArgumentSuite, StoreClosingSuite, StoreSuite
+from trove.testing.stores import StoreExpirySuite, StoreOptionSuite
 
 if TYPE_CHECKING:
     from harness.etcd_server import EtcdServer
+    from harness.postgres_server import PostgresServer
 
 
 class WithoutExpiry(MemoryDriver):
@@ -76,6 +79,28 @@ class TestEngineStore(StoreSuite):
     @pytest.fixture
     def store(self, tmp_path: Path, clock: ManualClock) -> Iterator[Store]:
         with EngineStore(tmp_path / "store", durability="relaxed", clock=clock) as store:
+            yield store
+
+
+class TestPostgresStore(StoreSuite):
+    @pytest.fixture
+    def store(self, postgres: PostgresServer, table: str, clock: ManualClock) -> Iterator[Store]:
+        with PostgresStore(postgres.dsn, table=table, clock=clock) as store:
+            yield store
+
+
+class TestScopedStoreOnPostgres(StoreOptionSuite):
+    @pytest.fixture
+    def store(self, postgres: PostgresServer, table: str, clock: ManualClock) -> Iterator[Store]:
+        with PostgresStore(postgres.dsn, table=table, clock=clock, namespace="n", suffix=".s") as base:
+            yield ScopedStore(base, "a")
+
+
+class TestCachedStoreOnPostgres(StoreExpirySuite):
+    @pytest.fixture
+    def store(self, postgres: PostgresServer, table: str, clock: ManualClock) -> Iterator[Store]:
+        slow = PostgresStore(postgres.dsn, table=table, clock=clock)
+        with CachedStore(MemoryStore(clock=clock), slow) as store:
             yield store
 
 

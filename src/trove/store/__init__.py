@@ -1,4 +1,4 @@
-"""Records: a small key-value store with expiry, in memory, in the embedded store, on any driver or server.
+"""Records: a small key-value store with expiry, in memory, in an embedded store, on a server, on any driver.
 
 >>> from datetime import timedelta
 >>> from trove import store
@@ -21,6 +21,7 @@ from .etcd import EtcdStore
 from .memory import MemoryStore
 from .noop import NoopStore
 from .opening import open
+from .postgres import PostgresStore
 from .record import Record
 from .registry import Factory, lookup, register, stores
 from .scoped import ScopedStore
@@ -38,6 +39,7 @@ __all__ = [
     "MAX_NAMESPACE_BYTES",
     "MemoryStore",
     "NoopStore",
+    "PostgresStore",
     "Record",
     "ScopedStore",
     "ServedStore",

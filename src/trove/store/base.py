@@ -206,7 +206,7 @@ class Store(ABC):
         as they are asked for. What others write meanwhile may or may not be among them."""
         self._check_open()
         keys = self._matching(check_affix("prefix", prefix), check_affix("suffix", suffix))
-        return self._records(keys, self._batch, first=1)
+        return self._records(keys, 1)
 
     def __contains__(self, key: str) -> bool:
         return self.get(key) is not None
@@ -250,14 +250,12 @@ class Store(ABC):
             key=key,
         )
 
-    def _records(self, keys: Iterator[str], most: int, first: int | None = None) -> Iterator[Record]:
-        """The records of ``keys``, at most ``most`` of which are read at once; of these ``first`` at first,
-        and each time twice as many as before: whoever wants only a few has no more than that read ahead."""
+    def _records(self, keys: Iterator[str], count: int) -> Iterator[Record]:
+        """The records of ``keys``, of which ``count`` are read at once to begin with, and then ever more."""
         self._check_open()
-        size = first or most
-        while batch := builtins.list(islice(keys, min(size, most, self._batch))):
+        while batch := builtins.list(islice(keys, min(count, self._batch))):
+            count *= 2
             self._check_open()
-            size *= 2
             for record in self._read_many(batch):
                 self._check_open()
                 if record is not None:  # it may have gone since it was listed

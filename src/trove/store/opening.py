@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ssl import create_default_context
 from typing import Any
 
@@ -16,10 +17,18 @@ from .engine import EngineStore
 from .etcd import EtcdStore
 from .memory import MemoryStore
 from .noop import NoopStore
+from .postgres import PostgresStore
 from .registry import lookup, stores
 
 AROUND = ("namespace", "prefix", "suffix")
 """The options of every store that can be parameters of its DSN."""
+
+READ: dict[str, Callable[[str], object]] = {
+    "connections": int,
+    "nodes": lambda text: text.split(","),
+    "timeout": float,
+}
+"""How options are read from a DSN that are no text."""
 
 
 def open(dsn: str, **options: Any) -> Store:
@@ -27,12 +36,12 @@ def open(dsn: str, **options: Any) -> Store:
 
     ``memory://`` and ``noop://`` are stores of this process; ``trove:///absolute/path`` or
     ``trove://./relative`` is an :class:`EngineStore`. The DSN of any other driver gives a
-    :class:`DriverStore` whose ``close`` closes the driver, too. ``etcd://[user:password@]host:port``, or
-    ``etcds://`` over TLS, is an :class:`EtcdStore`; ``nodes``, addresses with commas between them, can stand
-    in place of the host. ``cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID`` is a :class:`CloudflareStore`.
-    ``namespace``, ``prefix``, ``suffix``, for drivers ``bucket``, for the engine ``durability``, for servers
-    ``timeout``, for etcd ``root`` and for Cloudflare ``url`` can stand in the DSN as parameters; further ones
-    are settings of the driver. ``options`` are those of the store, and ``clock``.
+    :class:`DriverStore` whose ``close`` closes the driver, too. ``postgresql://...`` is a
+    :class:`PostgresStore`; ``etcd://[user:password@]host:port``, or ``etcds://`` over TLS, an
+    :class:`EtcdStore`, for which ``nodes``, addresses with commas between them, can stand in place of the
+    host; ``cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID`` is a :class:`CloudflareStore`. ``namespace``,
+    ``prefix``, ``suffix`` and the store's own options can stand in the DSN as parameters; further ones are
+    settings of the driver or the server. ``options`` are those of the store, and ``clock``.
 
     Raises InvalidDSNError, UnknownDriverError when there is neither a store nor a driver for the scheme, and
     what the backend raises when it is not ready.
@@ -66,7 +75,8 @@ def taken_off(dsn: str, names: tuple[str, ...], options: dict[str, Any]) -> tupl
 
     Raises InvalidDSNError for one that stands in both.
     """
-    found = {name: value for name, value in parse_dsn(dsn).params.items() if name in names}
+    params = parse_dsn(dsn).params
+    found = {name: _value(name, text) for name, text in params.items() if name in names}
     for name in found:
         if name in options:
             raise InvalidDSNError(f"option {shown(name)} stands in the DSN and in open(); give it once")
@@ -111,7 +121,7 @@ def open_etcd(dsn: str, **options: Any) -> Store:
         )
     if parsed.scheme == "etcds":
         given.setdefault("tls", create_default_context())
-    return EtcdStore(parsed.host or (), user=parsed.user, password=parsed.password, **_of_servers(given))
+    return EtcdStore(parsed.host or (), user=parsed.user, password=parsed.password, **given)
 
 
 def open_cloudflare(dsn: str, **options: Any) -> Store:
@@ -124,7 +134,13 @@ def open_cloudflare(dsn: str, **options: Any) -> Store:
             "a cloudflare:// DSN names an account, its token and a KV namespace by its ID; write "
             "cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID"
         )
-    return CloudflareStore(parsed.user, parsed.password, parsed.host, **_of_servers(given))
+    return CloudflareStore(parsed.user, parsed.password, parsed.host, **given)
+
+
+def open_postgres(dsn: str, **options: Any) -> Store:
+    """A PostgresStore for ``postgresql://user:password@host:port/database``."""
+    dsn, given = taken_off(dsn, ("nodes", "timeout", "table", "connections"), options)
+    return PostgresStore(dsn, **given)
 
 
 def open_on_driver(dsn: str, **options: Any) -> Store:
@@ -146,24 +162,18 @@ class _OwningStore(DriverStore):
         self._driver.close()
 
 
-def _of_servers(options: dict[str, Any]) -> dict[str, Any]:
-    """``options`` of which those that stand in a DSN as text are what a store of servers takes."""
-    read = dict(options)
-    if isinstance(nodes := options.get("nodes"), str):
-        read["nodes"] = nodes.split(",")
-    if isinstance(timeout := options.get("timeout"), str):
-        try:
-            read["timeout"] = float(timeout)
-        except ValueError:
-            raise InvalidDSNError(f"timeout is {shown(timeout)}; give seconds, such as 2.5") from None
-    return read
-
-
 def _check_bare(dsn: str, scheme: str) -> None:
     parsed = parse_dsn(dsn)
     parsed.settings(schemes=(scheme,))
     if parsed.user or parsed.password or parsed.host or parsed.path:
         raise InvalidDSNError(f"a {scheme}:// store has no host and no path; write just {scheme}://")
+
+
+def _value(name: str, text: str) -> object:
+    try:
+        return READ[name](text) if name in READ else text
+    except ValueError as error:
+        raise InvalidDSNError(f"parameter {shown(name)} is {shown(text)}; give a number") from error
 
 
 def _name(item: str) -> str:

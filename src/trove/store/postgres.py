@@ -1,0 +1,296 @@
+"""PostgresStore: records in a table of PostgreSQL, or of what speaks its protocol and its SQL.
+
+``postgres_server`` has the connections. The SQL is also CockroachDB's.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, ClassVar, Final, LiteralString, TypeVar
+
+from ..driver import parse_dsn
+from ..errors import InvalidArgumentError, InvalidDSNError, StorageIOError, shown
+from .arguments import Clock, utc_now
+from .base import Space, Stored
+from .naming import check_name, name_of
+from .served import ServedStore, required
+
+T = TypeVar("T")
+
+SCHEMES = ("postgres", "postgresql")
+PAGE_KEYS = 1000
+MOST_INDEXED_BYTES = 2600  # of a space and a key: PostgreSQL's B-tree takes 2,704 with what is around them
+
+# What is due is deleted in small bites: at once when a bite was full, and else after a while.
+FREED_AT_ONCE = 500
+FREE_EVERY = 60.0
+
+LOOK: Final = "SELECT space, key, value, expires_at FROM {table} LIMIT 0"
+COLUMN_TYPES = [17, 17, 17, 1184]  # the OIDs of bytea and timestamptz
+# Both at once, so that no table is ever without its index.
+CREATE: Final = """
+    CREATE TABLE {table} (
+        space bytea NOT NULL, key bytea NOT NULL, value bytea NOT NULL, expires_at timestamptz,
+        PRIMARY KEY (space, key)
+    );
+    CREATE INDEX ON {table} (expires_at) WHERE expires_at IS NOT NULL
+"""
+LOAD: Final = "SELECT value, expires_at FROM {table} WHERE space = %s AND key = %s"
+LOAD_MANY: Final = "SELECT key, value, expires_at FROM {table} WHERE space = %s AND key = ANY(%s)"
+SAVE: Final = """
+    INSERT INTO {table} (space, key, value, expires_at) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (space, key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
+"""
+DROP: Final = "DELETE FROM {table} WHERE space = %s AND key = %s"
+KEYS: Final = """
+    SELECT key FROM {table}
+    WHERE space = %s AND key >= %s AND key < %s AND substr(key, length(key) - %s + 1) = %s
+        AND (expires_at IS NULL OR expires_at > %s)
+    ORDER BY key LIMIT %s
+"""
+# By the earlier of two clocks, as others may go by the server's, and this one may be ahead. The instant is
+# looked at again, as a record may be written anew meanwhile; what somebody else is about to free is left out.
+FREE: Final = """
+    DELETE FROM {table}
+    WHERE expires_at <= least(%s, now()) AND (space, key) IN (
+        SELECT space, key FROM {table} WHERE expires_at <= least(%s, now())
+        ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED
+    )
+"""
+
+# SQLSTATEs.
+NO_TABLE = "42P01"
+NO_COLUMN = "42703"
+MADE_ALREADY = ("42P07", "42710", "23505")  # the last two where others make it at the same moment
+
+_TABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{,62}")  # the server cuts off more, and two could be one
+_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:@?#\s]+))?(?::([0-9]{1,5}))?")
+
+
+class PostgresStore(ServedStore):
+    """Records in a table of the database ``dsn``: ``postgresql://user:password@host:port/database``.
+
+    Parameters of the DSN are libpq's (``sslmode=verify-full``, ...). It takes the extra ``postgres``. Its own
+    options are ``table``, made by ``init`` when it is not there, ``"trove_records"`` by itself, and
+    ``connections``, how many may be open at once; 10 by itself. ``nodes``, each ``host`` or ``host:port``,
+    stand in for the DSN's host. Any number of threads, processes and machines may use one table; a forked
+    child makes connections of its own.
+
+    What has expired is hidden by this store's clock, and deleted, by the earlier of this clock and the
+    server's, by ``init`` and beside a write, about once a minute or for as long as there is more.
+
+    Raises :class:`~trove.errors.BackendUnavailableError` when no server can be reached, refuses the user or
+    the database, or has not answered after ``timeout`` seconds, and :class:`~trove.errors.StorageIOError` for
+    what the server refuses: a right that the user lacks, a table of other columns. The cause is psycopg's
+    error, or a TimeoutError.
+
+    What is read is asked for once more, on another connection, when one ends half way. A write or a delete is
+    not, once it may have reached the server: it raises, and whether it was done is not known. Done twice, it
+    would undo what others wrote in between; and the first of the two may still be under way when the second
+    is answered, and undo what is written after that. What surely was not done is repeated: what was not sent
+    yet, as the connection was found ended before, and what the server rolled back for another transaction.
+    """
+
+    OPTIONS: ClassVar[Mapping[str, Any]] = {
+        **ServedStore.OPTIONS,
+        "table": "trove_records",
+        "connections": 10,
+    }
+
+    def __init__(self, dsn: str, *, clock: Clock = utc_now, **options: Any) -> None:
+        required("PostgresStore", "postgres", "psycopg")
+        self._settings = _settings(dsn)
+        self._free_at = 0.0
+        super().__init__(clock=clock, **options)
+        self._reach()
+
+    @property
+    def name(self) -> str:
+        return "postgres"
+
+    def _check_own(self, options: dict[str, Any]) -> dict[str, Any]:
+        checked = super()._check_own(options)
+        for node in checked.get("nodes", ()):
+            if not _address(node):
+                raise InvalidArgumentError("an address in nodes is empty; give host, or host:port")
+        table = checked.get("table", "t")
+        if not isinstance(table, str) or not _TABLE.fullmatch(table):
+            raise InvalidArgumentError(
+                f"table is {shown(table)}; give a name of at most 63 letters, digits and '_', no digit first"
+            )
+        connections = checked.get("connections", 1)
+        if not isinstance(connections, int) or isinstance(connections, bool) or connections < 1:
+            raise InvalidArgumentError(f"connections is {shown(connections)}; give a whole number from 1 on")
+        return checked
+
+    def _check_whole(self, key: str, space: Space, whole: str) -> None:
+        super()._check_whole(key, space, whole)
+        check_name(key, space, whole, MOST_INDEXED_BYTES)
+
+    # The server and its table.
+
+    def _reach(self) -> None:
+        from .postgres_server import PostgresServer
+
+        self._reached_with = self._reaching
+        nodes = [_address(node) for node in self._options["nodes"]] or [self._settings]
+        self._server = PostgresServer(
+            self._settings, nodes, connections=self._options["connections"], timeout=self._timeout
+        )
+
+    @property
+    def _reaching(self) -> list[object]:
+        return [self._options[name] for name in ("nodes", "connections", "timeout")]
+
+    def _prepare(self) -> None:
+        if self._reached_with != self._reaching:
+            self._server.close()
+            self._reach()
+        until = self._until()
+        while (types := self._column_types(until)) is None:
+            # Another one may make it at the same moment; where it is there, this user need not be able to.
+            try:
+                self._change(CREATE, until=until)
+            except StorageIOError as error:
+                if _sqlstate(error) not in MADE_ALREADY:
+                    raise
+        if types != COLUMN_TYPES:
+            raise StorageIOError(
+                f"table {shown(self._options['table'])} is no table of records, as its columns are others; "
+                "name another one with the option table"
+            )
+        self._free_due(until)
+
+    def _column_types(self, until: float) -> list[int] | None:
+        """The types of the columns, of none where they are others; ``None`` where there is no table."""
+        try:
+            return self._run(LOOK, (), _types, until, twice=True)
+        except StorageIOError as error:
+            if _sqlstate(error) == NO_COLUMN:
+                return []
+            if _sqlstate(error) == NO_TABLE:
+                return None
+            raise
+
+    def _release(self) -> None:
+        self._server.close()
+
+    def _until(self) -> float:
+        return time.monotonic() + self._timeout
+
+    def _run(
+        self,
+        statement: LiteralString,
+        values: Sequence[object],
+        read: Callable[[Any], T],
+        until: float,
+        *,
+        twice: bool,
+    ) -> T:
+        table = self._options["table"]
+        return self._server.run(statement, table, values, read, until, twice=twice)
+
+    def _rows(self, statement: LiteralString, *values: object) -> list[Any]:
+        """The answer to a statement that changes nothing."""
+        return self._run(statement, values, _fetched, self._until(), twice=True)
+
+    def _change(self, statement: LiteralString, *values: object, until: float) -> int:
+        """How many rows were changed."""
+        return self._run(statement, values, _count, until, twice=False)
+
+    # Records.
+
+    def _load(self, space: Space, key: str) -> Stored | None:
+        rows = self._rows(LOAD, _written(space), key.encode())
+        return Stored(*rows[0]) if rows else None
+
+    _batch = 100
+
+    def _load_many(self, space: Space, keys: Sequence[str]) -> Iterable[Stored | None]:
+        rows = self._rows(LOAD_MANY, _written(space), [key.encode() for key in keys])
+        found = {key: Stored(*stored) for key, *stored in rows}
+        return [found.get(key.encode()) for key in keys]
+
+    def _save(self, space: Space, key: str, stored: Stored) -> None:
+        until = self._until()
+        self._change(SAVE, _written(space), key.encode(), *stored, until=until)
+        if time.monotonic() >= self._free_at:
+            self._free_due(until)
+
+    def _drop(self, space: Space, key: str) -> None:
+        self._change(DROP, _written(space), key.encode(), until=self._until())
+
+    def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
+        low, high = _range(prefix.encode())
+        end = suffix.encode()
+        while True:
+            rows = self._rows(KEYS, _written(space), low, high, len(end), end, now, PAGE_KEYS)
+            for (key,) in rows:
+                yield key.decode()
+            if len(rows) < PAGE_KEYS:
+                return
+            low = rows[-1][0] + b"\0"  # what comes next
+
+    def _free_due(self, until: float) -> None:
+        self._free_at = time.monotonic() + FREE_EVERY
+        now = self._clock()
+        with suppress(StorageIOError):  # it is hidden all the same, and the write is done
+            if self._change(FREE, now, now, FREED_AT_ONCE, until=until) == FREED_AT_ONCE:
+                self._free_at = 0.0
+
+
+def _settings(dsn: str) -> dict[str, str]:
+    """``dsn`` as libpq's settings. Nothing of it but the names of parameters is in an error."""
+    from .postgres_server import parameters
+
+    parsed = parse_dsn(dsn)
+    if parsed.scheme not in SCHEMES:
+        raise InvalidDSNError(f"scheme {shown(parsed.scheme)} is not PostgreSQL's; write postgresql://...")
+    for name in parsed.params:
+        if name not in parameters():
+            raise InvalidDSNError(f"unknown parameter {shown(name)}; known are those of libpq's URIs")
+    given = {"user": parsed.user, "password": parsed.password, "dbname": parsed.path[1:], **parsed.params}
+    return {**_address(parsed.host), **{name: value for name, value in given.items() if value}}
+
+
+def _address(text: str) -> dict[str, str]:
+    """An address as libpq's settings."""
+    matched = _ADDRESS.fullmatch(text)
+    if not matched:
+        raise InvalidArgumentError(f"{shown(text)} is no address of a server; give host, or host:port")
+    host, port = matched[1] or matched[2], matched[3]
+    return {name: value for name, value in (("host", host), ("port", port)) if value}
+
+
+def _written(space: Space) -> bytes:
+    return name_of(space, "").encode()
+
+
+def _range(prefix: bytes) -> tuple[bytes, bytes]:
+    """From where on and below what the keys are that begin with ``prefix``; UTF-8 has no 0xFF."""
+    return prefix, prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff"
+
+
+def _sqlstate(error: StorageIOError) -> str | None:
+    return getattr(error.__cause__, "sqlstate", None)
+
+
+# What is made of the cursor of an answer.
+
+
+def _fetched(cursor: Any) -> list[Any]:
+    rows: list[Any] = cursor.fetchall()
+    return rows
+
+
+def _count(cursor: Any) -> int:
+    count: int = cursor.rowcount
+    return count
+
+
+def _types(cursor: Any) -> list[int]:
+    return [column.type_code for column in cursor.description]

@@ -1,0 +1,391 @@
+"""PostgresStore: what stands in its table, what a listing costs, and what is deleted when."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+import trove
+from trove.errors import (
+    InvalidArgumentError,
+    InvalidDSNError,
+    InvalidKeyError,
+    StorageIOError,
+    UnsupportedOptionError,
+)
+from trove.store import PostgresStore, Record, ScopedStore, Store
+from trove.store import postgres as module
+from trove.testing import ManualClock
+from trove.testing.suite.threads import together
+
+if TYPE_CHECKING:
+    from harness.postgres_server import PostgresServer
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def store(postgres: PostgresServer, table: str, clock: ManualClock) -> Iterator[PostgresStore]:
+    with PostgresStore(postgres.dsn, table=table, clock=clock) as store:
+        store.init()
+        yield store
+
+
+def count_statements(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often ``store`` runs which statement from now on, by its first word."""
+    counts: Counter[str] = Counter()
+    run = store._server.run
+
+    def counted(statement: Any, *given: Any, **named: Any) -> Any:
+        counts[statement.split()[0]] += 1
+        return run(statement, *given, **named)
+
+    monkeypatch.setattr(store._server, "run", counted)
+    return counts
+
+
+# Where it is.
+
+
+def test_package_that_is_missing_is_an_error_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for make in (PostgresStore, trove.store.open):
+        with pytest.raises(UnsupportedOptionError, match=r"pip install 'trove-engine\[postgres\]'"):
+            make("postgresql://localhost/db")
+
+
+def test_stores_are_imported_without_the_package() -> None:
+    program = "import sys; sys.modules['psycopg'] = None; from trove.store import PostgresStore"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_a_dsn_gives_a_store_with_its_options(postgres: PostgresServer, table: str, scheme: str) -> None:
+    dsn = postgres.dsn.replace("postgresql", scheme)
+    own = f"table={table}&timeout=2.5&connections=3&namespace=n"
+    with trove.store.open(f"{dsn}?{own}&sslmode=prefer&application_name=mine") as store:
+        assert isinstance(store, PostgresStore)
+        assert store.name == "postgres"
+        given = {"table": table, "timeout": 2.5, "connections": 3, "namespace": "n"}
+        assert dict(store.options) == {**PostgresStore.OPTIONS, **given}
+        store.write(Record("key", b""))
+        assert postgres.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mine'") == [
+            (1,)
+        ]
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        *("postgresql://h/db?colour=red", "postgresql://h/db?timeout=5", "postgresql://h:port/db", ""),
+        *("mysql://h/db", "host=h dbname=db", "postgresql://u:p w@h/db", 5),
+    ],
+)
+def test_bad_dsn_is_refused(dsn: Any) -> None:
+    with pytest.raises(InvalidDSNError):
+        PostgresStore(dsn)
+
+
+@pytest.mark.parametrize("parameter", ["colour=red", "timeout=soon", "connections=1.5"])
+def test_bad_parameter_of_a_dsn_that_is_opened_is_refused(parameter: str) -> None:
+    with pytest.raises(InvalidDSNError, match=parameter.partition("=")[0]):
+        trove.store.open(f"postgresql://h/db?{parameter}")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"table": ""},
+        {"table": "1st"},
+        {"table": 'a"b'},
+        {"table": "a.b"},
+        {"table": "t" * 64},
+        {"table": None},
+        {"connections": 0},
+        {"connections": True},
+        {"connections": "5"},
+        {"timeout": 0},
+        {"timeout": None},
+        {"timeout": "5"},
+        {"nodes": [""]},
+        {"nodes": ["u@h"]},
+        {"nodes": ["h:port"]},
+        {"nodes": ["a:1:2"]},
+    ],
+    ids=repr,
+)
+def test_bad_option_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgumentError):
+        PostgresStore("postgresql://h/db", **options)
+
+
+# The table.
+
+
+def test_table_is_made_with_an_index_of_what_expires(
+    postgres: PostgresServer, store: PostgresStore, table: str
+) -> None:
+    store.write(Record("a\0é", b"\0value"))
+    assert postgres.execute(f"SELECT * FROM {table}") == [(b"=", "a\0é".encode(), b"\0value", None)]
+    indexes = [
+        row[0] for row in postgres.execute("SELECT indexdef FROM pg_indexes WHERE tablename = %s", table)
+    ]
+    assert [index.partition(" USING ")[2] for index in sorted(indexes)] == [
+        "btree (expires_at) WHERE (expires_at IS NOT NULL)",
+        "btree (space, key)",
+    ]
+
+
+def test_tables_hold_records_of_their_own(postgres: PostgresServer, store: PostgresStore, table: str) -> None:
+    store.write(Record("key", b""))
+    try:
+        store.init(table=f"{table}_other")
+        assert store.list() == []
+    finally:
+        postgres.execute(f"DROP TABLE {table}_other")
+
+
+def test_table_of_an_odd_name(postgres: PostgresServer) -> None:
+    try:
+        with PostgresStore(postgres.dsn, table="Select") as store:
+            store.write(Record("key", b""))
+            assert store.list() == ["key"]
+    finally:
+        postgres.execute('DROP TABLE "Select"')
+
+
+@pytest.mark.parametrize(
+    "columns",
+    ["id int", "space text, key bytea, value bytea, expires_at timestamptz"],
+    ids=["columns", "types"],
+)
+def test_table_of_somebody_else_is_an_error_that_says_so(
+    postgres: PostgresServer, table: str, columns: str
+) -> None:
+    postgres.execute(f"CREATE TABLE {table} ({columns})")
+    with PostgresStore(postgres.dsn, table=table) as store:
+        with pytest.raises(StorageIOError, match=f"'{table}' is no table of records"):
+            store.init()
+        assert postgres.execute(f"SELECT * FROM {table}") == []
+
+
+def test_init_by_many_threads_at_once(postgres: PostgresServer, table: str) -> None:
+    stores = [PostgresStore(postgres.dsn, table=table) for _ in range(8)]
+    together([store.init for store in stores])
+    for store in stores:
+        store.write(Record("key", b""))
+        store.close()
+
+
+def test_user_without_the_right_to_make_tables(postgres: PostgresServer, table: str) -> None:
+    user, _ = f"user_of_{table}", postgres.execute(f"CREATE ROLE user_of_{table} LOGIN PASSWORD 'p4ss'")
+    dsn = f"postgresql://{user}:p4ss@127.0.0.1:{postgres.port}/postgres"
+    try:
+        with PostgresStore(dsn, table=table) as store:
+            with pytest.raises(StorageIOError, match="permission denied for schema public") as raised:
+                store.init()
+            assert isinstance(raised.value.__cause__, psycopg.errors.InsufficientPrivilege)
+            with PostgresStore(postgres.dsn, table=table) as owner:
+                owner.write(Record("key", b"value"))
+            with pytest.raises(StorageIOError, match="permission denied for table"):
+                store.init()
+            postgres.execute(f"GRANT SELECT, INSERT ON {table} TO {user}")
+            assert store.list() == ["key"]
+            with pytest.raises(StorageIOError, match="permission denied for table"):
+                store.delete("key")
+    finally:
+        postgres.execute(f"DROP OWNED BY {user}; DROP ROLE {user}")
+
+
+# Records.
+
+
+def test_value_of_a_megabyte(store: PostgresStore) -> None:
+    value = bytes(range(256)) * 4096
+    store.write(Record("key", value))
+    assert store.read("key")[0].value == value
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Lima"])
+def test_instants_at_both_ends_of_the_calendar(postgres: PostgresServer, table: str, zone: str) -> None:
+    last, first = (instant.replace(tzinfo=UTC) for instant in (datetime.max, datetime.min))
+    with PostgresStore(f"{postgres.dsn}?options=-ctimezone%3D{zone}", table=table) as store:
+        store.write(Record("last", b""), expiry=last)
+        store.write(Record("first", b""), expiry=first)
+        assert store._load_many((), ["first", "last"]) == [(b"", first), (b"", last)]
+        assert store.list() == ["last"]
+
+
+def test_namespaces_in_one_another_that_no_index_takes_are_refused_before_any_call(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = random.Random(5)
+    store.init(namespace="n" * 128)
+    nested: Store = store
+    for _ in range(16):
+        nested = ScopedStore(nested, "a", namespace=noise.randbytes(64).hex())
+    counts = count_statements(store, monkeypatch)
+    longest = noise.randbytes(256).hex()[: 2600 - 17 * 130 - len("=") - 16 * len("a/")]
+    with pytest.raises(InvalidKeyError):
+        nested.write(Record(longest + "k", b""))
+    assert not counts
+    nested.write(Record(longest, b""))
+    assert nested.list() == [longest]
+
+
+# What reading costs.
+
+
+def test_reading_by_prefix_takes_a_statement_a_page(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(250):
+        store.write(Record(f"key-{number:03}", b"%d" % number))
+    counts = count_statements(store, monkeypatch)
+    assert [record.value for record in store.read("key-", prefix=True)] == [b"%d" % n for n in range(250)]
+    assert counts == {"SELECT": 1 + 3}
+    counts.clear()
+    assert len(store.read("key-", prefix=True, limit=50)) == 50
+    assert counts == {"SELECT": 2}
+
+
+def test_a_listing_holds_a_page_of_keys(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAGE_KEYS", 10)
+    keys = [f"key-{number:02}" for number in range(25)]
+    for key in keys:
+        store.write(Record(key, b""))
+    counts = count_statements(store, monkeypatch)
+    assert store.list() == keys
+    assert counts == {"SELECT": 3}
+    counts.clear()
+    assert store.list(limit=5, offset=3) == keys[3:8]
+    assert counts == {"SELECT": 1}
+
+
+def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes_of(inner)
+
+
+def test_listing_and_freeing_among_many_rows_go_by_their_indexes(
+    postgres: PostgresServer, store: PostgresStore, table: str, clock: ManualClock
+) -> None:
+    postgres.execute(f"""
+        INSERT INTO {table} SELECT '=', convert_to('key-' || n, 'UTF8'), 'value',
+            CASE WHEN n % 100 = 0 THEN now() - interval '1 h' WHEN n % 2 = 0 THEN now() + interval '1 h' END
+        FROM generate_series(1, 100000) n
+    """)
+    postgres.execute(f"ANALYZE {table}")
+    for statement, values, most_read in (
+        (module.KEYS, (b"=", b"key-777", b"key-778", 1, b"1", clock(), 1000), 111),
+        (module.FREE, (clock(), clock(), 500), 1100),
+    ):
+        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.format(table=table)}"
+        with psycopg.connect(postgres.dsn) as connection:
+            (answer,) = connection.execute(explain.encode(), values).fetchall()
+            connection.rollback()
+        nodes = list(nodes_of(answer[0][0]["Plan"]))
+        assert not [node for node in nodes if node["Node Type"] == "Seq Scan"], json.dumps(answer, indent=1)
+        read = max(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in nodes)
+        assert read <= most_read
+
+
+# What has expired.
+
+
+def rows_in(postgres: PostgresServer, table: str) -> list[str]:
+    return [key.decode() for (key,) in postgres.execute(f"SELECT key FROM {table} ORDER BY key")]
+
+
+def test_what_has_expired_is_deleted_by_init_and_beside_a_write(
+    postgres: PostgresServer, store: PostgresStore, table: str, clock: ManualClock
+) -> None:
+    for key, ttl in (("due", -HOUR), ("later", HOUR)):
+        store.write(Record(key, b""), expiry=clock() + ttl)
+    store.write(Record("never", b""))
+    assert rows_in(postgres, table) == ["due", "later", "never"]
+    store.init()
+    assert rows_in(postgres, table) == ["later", "never"]
+    store.write(Record("due", b""), expiry=clock() - HOUR)
+    assert rows_in(postgres, table) == ["due", "later", "never"]
+    store._free_at = 0  # as if a minute had passed
+    store.write(Record("never", b""))
+    assert rows_in(postgres, table) == ["later", "never"]
+
+
+def test_many_that_have_expired_are_deleted_in_bites_one_after_the_other(
+    postgres: PostgresServer, table: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FREED_AT_ONCE", 10)
+    with PostgresStore(postgres.dsn, table=table, clock=clock, namespace="other") as store:
+        for number in range(25):
+            store.write(Record(f"due-{number}", b""), expiry=clock() - HOUR)
+    with PostgresStore(postgres.dsn, table=table, clock=clock) as store:
+        left = []
+        for _ in range(3):
+            store.write(Record("key", b""))
+            left.append(len(rows_in(postgres, table)) - 1)
+        assert left == [5, 0, 0]
+
+
+def test_what_somebody_writes_anew_at_the_moment_is_neither_deleted_nor_waited_for(
+    postgres: PostgresServer, store: PostgresStore, table: str, clock: ManualClock
+) -> None:
+    for key in ("anew", "due"):
+        store.write(Record(key, b""), expiry=clock() - HOUR)
+    with psycopg.connect(postgres.dsn) as theirs:
+        theirs.execute(f"UPDATE {table} SET expires_at = NULL WHERE key = 'anew'".encode())
+        store.init()
+        assert rows_in(postgres, table) == ["anew"]
+    store.init()
+    assert store.list() == ["anew"]
+
+
+def test_a_clock_that_is_ahead_deletes_nothing_that_others_still_have(
+    postgres: PostgresServer, store: PostgresStore, table: str
+) -> None:
+    store.write(Record("key", b"value"), ttl=HOUR)
+    ahead = ManualClock()
+    ahead.advance(2 * HOUR)
+    with PostgresStore(postgres.dsn, table=table, clock=ahead) as early:
+        early.init()
+        assert early.list() == []
+    assert store.read("key")[0].value == b"value"
+
+
+def test_a_clock_that_is_behind_deletes_nothing_that_it_still_has(
+    postgres: PostgresServer, store: PostgresStore, table: str, clock: ManualClock
+) -> None:
+    clock.advance(-2 * HOUR)
+    store.write(Record("key", b"value"), ttl=HOUR)
+    store.init()
+    assert store.list() == ["key"]
+
+
+def test_a_write_that_is_done_is_no_error_when_nothing_can_be_deleted(
+    postgres: PostgresServer, store: PostgresStore, table: str
+) -> None:
+    postgres.execute(f"""
+        CREATE FUNCTION refuse_{table}() RETURNS trigger LANGUAGE plpgsql
+            AS 'BEGIN RAISE EXCEPTION ''no''; END';
+        CREATE TRIGGER refuse BEFORE DELETE ON {table} EXECUTE FUNCTION refuse_{table}()
+    """)
+    store._free_at = 0
+    store.write(Record("key", b""))
+    store.init()
+    assert store.list() == ["key"]

@@ -1,0 +1,344 @@
+"""PostgresStore: a server that is down, silent or ends half way, and what is done again."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from harness.postgres_server import PASSWORD
+from harness.servers import free_port
+from harness.tcp_proxy import Proxy, proxy, silent_port
+
+from trove.errors import BackendUnavailableError, DriverClosedError, TroveError
+from trove.store import PostgresStore, Record
+from trove.testing.suite.threads import PATIENCE, Call, together
+
+if TYPE_CHECKING:
+    from harness.postgres_server import PostgresServer
+
+SHORT = 0.5  # seconds: a timeout that is to pass
+SLACK = 5.0  # seconds by which a machine that is busy may be late
+
+KEY = "cut-here"
+CALLS: dict[str, Callable[[PostgresStore], object]] = {
+    "read": lambda store: store.read(KEY)[0].value,
+    "read by prefix": lambda store: store.read(KEY, prefix=True)[0].value,
+    "list": lambda store: store.list(prefix=KEY),
+    "write": lambda store: store.write(Record(KEY, b"new")),
+    "delete": lambda store: store.delete(KEY),
+}
+READS = ("read", "read by prefix", "list")
+WRITES = ("write", "delete")
+
+
+@pytest.fixture
+def between(postgres: PostgresServer) -> Iterator[Proxy]:
+    with proxy(postgres.port) as between:
+        yield between
+
+
+@pytest.fixture
+def store(postgres: PostgresServer, between: Proxy, table: str) -> Iterator[PostgresStore]:
+    """A store with one record, which reaches the server through the proxy ``between``."""
+    with PostgresStore(postgres.dsn_on(between.port), table=table) as store:
+        store.write(Record(KEY, b"old"))
+        yield store
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds + SLACK
+
+
+@contextmanager
+def locked(postgres: PostgresServer, table: str) -> Iterator[psycopg.Connection[Any]]:
+    """Somebody's transaction that has changed the record and has not ended."""
+    with psycopg.connect(postgres.dsn) as connection:
+        connection.execute(f"UPDATE {table} SET value = 'theirs'".encode())
+        yield connection
+
+
+def wait_for(postgres: PostgresServer, query: str, expected: object) -> None:
+    """Wait until ``query`` is answered with ``expected``; the server tells nobody when."""
+    until = time.monotonic() + PATIENCE
+    while (answer := postgres.execute(query)[0][0]) != expected:
+        assert time.monotonic() < until, answer
+        time.sleep(0.01)
+
+
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'trove' AND wait_event_type = 'Lock'"
+)
+CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'trove'"
+
+
+# Servers that can't be reached.
+
+
+def test_a_port_that_is_closed_is_an_error_with_its_cause() -> None:
+    with PostgresStore(f"postgresql://u:{PASSWORD}@127.0.0.1:{free_port()}/db") as store:
+        for call in CALLS.values():
+            with pytest.raises(BackendUnavailableError, match="refused") as raised:
+                call(store)
+            assert isinstance(raised.value.__cause__, psycopg.OperationalError)
+
+
+@pytest.mark.parametrize("takes", [True, False], ids=["says nothing", "does not even answer"])
+def test_a_server_that_is_silent_is_an_error_within_the_timeout(takes: bool) -> None:
+    with silent_port(takes=takes) as port, PostgresStore(f"postgresql://127.0.0.1:{port}/db") as store:
+        with within(SHORT), pytest.raises(BackendUnavailableError, match="no answer in time") as raised:
+            store.init(timeout=SHORT)
+        assert isinstance(raised.value.__cause__, TimeoutError)
+
+
+@pytest.mark.parametrize(
+    ("part", "instead", "said"),
+    [
+        (PASSWORD, "wrong-secret", "password authentication failed"),
+        ("/postgres", "/nowhere", 'database "nowhere" does not exist'),
+        ("127.0.0.1", "no-such-host.invalid", "no-such-host.invalid"),
+        ("127.0.0.1", "a" * 100, "a" * 100),
+    ],
+    ids=["password", "database", "host", "long host"],
+)
+def test_a_server_that_refuses_says_why(postgres: PostgresServer, part: str, instead: str, said: str) -> None:
+    with PostgresStore(postgres.dsn.replace(part, instead)) as store:
+        with pytest.raises(BackendUnavailableError, match=said) as raised:
+            store.init()
+        assert raised.value.__cause__ is not None
+        assert "secret" not in "".join(traceback.format_exception(raised.value))
+
+
+def test_nodes_are_asked_in_their_order_until_one_answers(postgres: PostgresServer, table: str) -> None:
+    with silent_port(takes=True) as silent, silent_port(takes=False) as dead, proxy(postgres.port) as last:
+        nodes = [f"127.0.0.1:{port}" for port in (free_port(), silent, dead, postgres.port, last.port)]
+        dsn = postgres.dsn.replace("127.0.0.1", "no-such-host.invalid")
+        with PostgresStore(dsn, table=table, nodes=nodes, timeout=4 * SHORT) as store, within(4 * SHORT):
+            store.init()
+            assert store.options["nodes"] == tuple(nodes)
+        assert last.accepted == 0
+
+
+def test_all_nodes_are_named_when_none_answers() -> None:
+    nodes = [f"127.0.0.1:{free_port()}", f"[::1]:{free_port()}", "no-such-host.invalid"]
+    with PostgresStore("postgresql://h/db", nodes=nodes) as store:
+        with pytest.raises(BackendUnavailableError) as raised:
+            store.init()
+        for port in nodes:
+            assert port.replace("[", "").replace("]", "") in str(raised.value)
+
+
+# Connections that end half way.
+
+
+@pytest.mark.parametrize("act", ["before", "after"])
+@pytest.mark.parametrize("call", READS)
+def test_a_read_whose_connection_ends_is_asked_for_again(
+    store: PostgresStore, between: Proxy, call: str, act: str
+) -> None:
+    between.at(KEY.encode(), act)
+    assert CALLS[call](store) in (b"old", [KEY])
+    assert between.accepted == 2
+
+
+@pytest.mark.parametrize("act", ["before", "after"])
+@pytest.mark.parametrize("call", WRITES)
+def test_a_change_whose_connection_ends_is_an_error_and_is_not_repeated(
+    postgres: PostgresServer, store: PostgresStore, between: Proxy, table: str, call: str, act: str
+) -> None:
+    between.at(KEY.encode(), act)
+    with pytest.raises(BackendUnavailableError, match="was done, or was not") as raised:
+        CALLS[call](store)
+    assert isinstance(raised.value.__cause__, psycopg.OperationalError)
+    assert between.seen == 1
+    done: list[Any] = [(b"new",)] if call == "write" else []
+    assert postgres.execute(f"SELECT value FROM {table}") == (done if act == "after" else [(b"old",)])
+    CALLS[call](store)  # the next one works
+    assert postgres.execute(f"SELECT value FROM {table}") == done
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_connection_that_ended_before_is_replaced(store: PostgresStore, between: Proxy, call: str) -> None:
+    between.cut_all()
+    CALLS[call](store)
+    assert between.accepted == 2
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_server_that_falls_silent_half_way_is_an_error_within_the_timeout(
+    store: PostgresStore, between: Proxy, call: str
+) -> None:
+    store.init(timeout=SHORT)
+    between.at(KEY.encode(), "silent")
+    with within(SHORT), pytest.raises(BackendUnavailableError, match="no answer in time") as raised:
+        CALLS[call](store)
+    assert isinstance(raised.value.__cause__, TimeoutError)
+    CALLS[call](store)
+
+
+def test_a_large_write_to_a_server_that_falls_silent_is_an_error_within_the_timeout(
+    store: PostgresStore, between: Proxy
+) -> None:
+    store.init(timeout=SHORT)
+    between.at(KEY.encode(), "silent")
+    with within(SHORT), pytest.raises(BackendUnavailableError, match="no answer in time"):
+        store.write(Record(KEY, bytes(1 << 25)))
+
+
+def test_a_server_that_restarts_is_used_again(postgres: PostgresServer, table: str) -> None:
+    with PostgresStore(postgres.dsn, table=table) as store:
+        store.write(Record(KEY, b"value"))
+        postgres.process.stop()
+        try:
+            for call in CALLS.values():
+                with pytest.raises(BackendUnavailableError):
+                    call(store)
+        finally:
+            postgres.start()
+        assert store.read(KEY)[0].value == b"value"
+        postgres.restart()
+        store.write(Record(KEY, b"new"))
+
+
+# Statements that have to wait, and time that passes on the server.
+
+
+def test_a_write_that_was_told_failed_is_not_carried_out_much_later(
+    postgres: PostgresServer, table: str
+) -> None:
+    with PostgresStore(postgres.dsn, table=table, timeout=SHORT) as store:
+        store.write(Record(KEY, b"old"))
+        with locked(postgres, table) as theirs:
+            with within(SHORT), pytest.raises(BackendUnavailableError):
+                store.write(Record(KEY, b"new"))
+            wait_for(postgres, WAITING, 0)
+            theirs.commit()
+        assert store.read(KEY)[0].value == b"theirs"
+
+
+def test_more_calls_than_connections_wait_for_one_another(postgres: PostgresServer, table: str) -> None:
+    with PostgresStore(postgres.dsn, table=table, connections=1) as store:
+        store.write(Record(KEY, b"old"))
+        with locked(postgres, table) as theirs:
+            first = Call(lambda: store.write(Record(KEY, b"new")))
+            wait_for(postgres, WAITING, 1)
+            second = Call(lambda: store.read(KEY))
+            assert not second.done(0.1)
+            theirs.rollback()
+        first.end()
+        assert second.end() == [Record(KEY, b"new")]
+        assert postgres.execute(CONNECTED) == [(1,)]
+
+
+def test_call_that_gets_no_connection_in_time_is_an_error(postgres: PostgresServer, table: str) -> None:
+    with PostgresStore(postgres.dsn, table=table, connections=1) as store:
+        store.write(Record(KEY, b"old"))
+        with locked(postgres, table) as theirs:
+            waiting = Call(lambda: store.write(Record(KEY, b"new")))
+            wait_for(postgres, WAITING, 1)
+            with pytest.raises(BackendUnavailableError, match="all 1 connections"):
+                store._server.run("SELECT 1", "t", (), list, time.monotonic() + 0.1, twice=True)
+            theirs.rollback()
+        waiting.end()
+
+
+def test_what_the_server_rolled_back_is_done_again(postgres: PostgresServer, table: str) -> None:
+    dsn = f"{postgres.dsn}?options=-cdefault_transaction_isolation%3Dserializable"
+    with PostgresStore(dsn, table=table) as store:
+
+        def work(thread: int) -> None:
+            for number in range(20):
+                store.write(Record(KEY, b"%d %d" % (thread, number)))
+
+        store.write(Record(KEY, b"old"))
+        with locked(postgres, table) as theirs:
+            waiting = Call(lambda: store.write(Record(KEY, b"new")))
+            wait_for(postgres, WAITING, 1)
+            theirs.commit()
+        waiting.end()
+        assert store.read(KEY)[0].value == b"new"
+        together([partial(work, thread) for thread in range(8)])
+
+
+# The end.
+
+
+def test_close_ends_all_connections(postgres: PostgresServer, table: str) -> None:
+    store = PostgresStore(postgres.dsn, table=table)
+    store.write(Record(KEY, b"old"))
+    with locked(postgres, table) as theirs:
+        waiting = Call(lambda: store.write(Record(KEY, b"new")))
+        wait_for(postgres, WAITING, 1)
+        Call(lambda: store.read(KEY)).end()
+        store.close()
+        theirs.rollback()
+    waiting.end()
+    wait_for(postgres, CONNECTED, 0)
+    with pytest.raises(DriverClosedError):
+        store.read(KEY)
+
+
+def test_connection_that_comes_when_nobody_waits_any_more_is_closed(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, ended = threading.Event(), threading.Event()
+    with PostgresStore(postgres.dsn, timeout=SHORT) as store:
+        server = store._server
+        opened = server._opened
+
+        def opened_late(*given: Any) -> Any:
+            connection = opened(*given)
+            close = connection.close
+
+            def close_and_tell() -> None:
+                close()
+                ended.set()
+
+            monkeypatch.setattr(connection, "close", close_and_tell)
+            assert late.wait(PATIENCE)
+            return connection
+
+        monkeypatch.setattr(server, "_opened", opened_late)
+        with pytest.raises(BackendUnavailableError, match="no answer in time"):
+            store.init()
+        late.set()
+        assert ended.wait(PATIENCE)
+
+
+# Secrets.
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://u:{}@127.0.0.1:1/db",
+        "postgresql://127.0.0.1:1/db?user=u&password={}",
+        "postgresql://127.0.0.1:1/db?user=u&sslpassword={}",
+        "postgresql://u:{}@127.0.0.1:1/db?colour={}",
+        "postgresql://u:{}@127.0.0.1:1/db?sslmode=odd",
+        "postgresql://u:{}%zz@127.0.0.1:1/db",
+        "postgresql://u:{} @127.0.0.1:1/db",
+        "postgresql://u:{}/@127.0.0.1:1/db",
+        "postgresql://u:1{}@h:1:2/db",
+        "mysql://u:{}@127.0.0.1:1/db",
+        "u:{}@127.0.0.1:1/db",
+    ],
+)
+def test_no_error_shows_a_secret(dsn: str) -> None:
+    secret = "hunter2-of-tests"
+    with (
+        pytest.raises(TroveError) as raised,
+        PostgresStore(dsn.replace("{}", secret)) as store,
+    ):
+        store.init()
+    assert "hunter2" not in "".join(traceback.format_exception(raised.value))
+    assert "hunter2" not in repr(raised.value) + repr(vars(raised.value))
