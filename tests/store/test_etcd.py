@@ -560,19 +560,9 @@ class TestOpening:
 
     def test_tls(self, tmp_path: Path) -> None:
         certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-        command = [
-            program("openssl", "openssl"),
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=e",
-        ]
-        command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+        command = [program("openssl", "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
+        command += ["-subj", "/CN=etcd", "-addext", "subjectAltName=IP:127.0.0.1"]
+        command += ["-keyout", str(key), "-out", str(certificate)]
         subprocess.run(command, check=True, capture_output=True)
         server = EtcdServer(tmp_path, tls=(certificate, key))
         try:
