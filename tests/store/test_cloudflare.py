@@ -280,14 +280,14 @@ class TestFailures:
         began = time.monotonic()
         with pytest.raises(BackendUnavailableError, match="429 Please wait"):
             opened.write(Record("key", b"value"))
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
 
     def test_busy_until_the_timeout_is_an_error(self, kv: WorkersKV, opened: CloudflareStore) -> None:
-        opened.init(timeout=1)
+        opened.init(timeout=3)
         kv.busy.extend([(429, "")] * 100)
         with pytest.raises(BackendUnavailableError):
             opened.list()
-        assert len(kv.busy) < 98
+        assert 0 < len(kv.busy) < 99
         kv.busy.clear()
 
     @pytest.mark.parametrize("status", [502, 503, 504])
@@ -302,13 +302,13 @@ class TestFailures:
         assert kv.asked == ["GET /keys"] * 2 + ["PUT /values/%3Dkey"]
 
     def test_silence_ends_with_the_timeout(self, behind: CloudflareStore, proxy: CuttingProxy) -> None:
-        behind.init(timeout=0.5)
+        behind.init(timeout=1)
         proxy.breaks("", *[Fate.SILENCE] * 10)
         for call in (behind.list, partial(behind.write, Record("key", b""))):
             began = time.monotonic()
             with pytest.raises(BackendUnavailableError):
                 call()
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 10
 
     def test_nobody_listens(self, clock: ManualClock) -> None:
         with (

@@ -332,28 +332,28 @@ class TestBrokenConnections:
     def test_silence_ends_with_the_timeout(
         self, behind: EtcdStore, proxy: CuttingProxy, writes: bool
     ) -> None:
-        behind.init(timeout=0.5)
+        behind.init(timeout=1)
         proxy.breaks("", *[Fate.SILENCE] * 10)
         began = time.monotonic()
         with pytest.raises(BackendUnavailableError) as raised:
             behind.write(Record("key", b""), ttl=HOUR) if writes else behind.list()
-        assert 0.4 < time.monotonic() - began < 3
+        assert 0.9 < time.monotonic() - began < 10
         assert raised.value.__cause__ is not None
 
     def test_answer_that_drips_ends_with_the_timeout(self, behind: EtcdStore, proxy: CuttingProxy) -> None:
-        behind.init(timeout=0.5)
+        behind.init(timeout=1)
         proxy.breaks("", *[Fate.DRIP] * 10)
         began = time.monotonic()
         with pytest.raises(BackendUnavailableError) as raised:
             behind.list()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
         assert isinstance(raised.value.__cause__, TimeoutError)
 
     def test_silent_server_leaves_time_for_the_next_one_and_is_not_asked_first_again(
         self, etcd: EtcdServer, proxy: CuttingProxy, root: str
     ) -> None:
         proxy.breaks("", *[Fate.SILENCE] * 10)
-        with EtcdStore([proxy.address, etcd.address], root=root, timeout=2) as opened:
+        with EtcdStore([proxy.address, etcd.address], root=root, timeout=4) as opened:
             assert opened.list() == []
             opened.write(Record("key", b"value"), ttl=HOUR)
             assert opened.list() == ["key"]
@@ -560,19 +560,9 @@ class TestOpening:
 
     def test_tls(self, tmp_path: Path) -> None:
         certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-        command = [
-            program("openssl", "openssl"),
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=e",
-        ]
-        command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+        command = [program("openssl", "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
+        command += ["-subj", "/CN=etcd", "-addext", "subjectAltName=IP:127.0.0.1"]
+        command += ["-keyout", str(key), "-out", str(certificate)]
         subprocess.run(command, check=True, capture_output=True)
         server = EtcdServer(tmp_path, tls=(certificate, key))
         try:
