@@ -17,7 +17,7 @@ import pytest
 
 from .benchmarks.contestant import Contestant, Durability, Entry
 from .benchmarks.machine import describe
-from .benchmarks.suite import CONTESTANTS, Measurement
+from .benchmarks.suite import CONTESTANTS, Measurement, plan_of
 from .benchmarks.workload import Library, Plan
 from .extras import require_benchmarks
 
@@ -58,12 +58,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
-    machine_info.update(describe(_root(config)), quick=bool(config.getoption("bench_quick", False)))
+    machine_info.update(describe(_root(config)), quick=plan_of(config).quick)
 
 
 @pytest.fixture(scope="session")
 def plan(pytestconfig: pytest.Config) -> Plan:
-    return Plan(quick=bool(pytestconfig.getoption("bench_quick", False)))
+    return plan_of(pytestconfig)
 
 
 @pytest.fixture

@@ -49,6 +49,11 @@ def measured(*verbs: str, sizes: Callable[[Plan], Iterable[int]] | None = None) 
     return mark
 
 
+def plan_of(config: pytest.Config) -> Plan:
+    """How much is measured: little with ``--bench-quick``, and where nothing is timed."""
+    return Plan(quick=any(config.getoption(name, False) for name in ("bench_quick", "benchmark_disable")))
+
+
 class Measurement:
     """One benchmark of one contestant: names the group, and has pytest-benchmark time it."""
 
@@ -140,7 +145,7 @@ class Benchmarks:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if not hasattr(metafunc.function, "verbs"):
             return
-        plan = Plan(quick=bool(metafunc.config.getoption("bench_quick", False)))
+        plan = plan_of(metafunc.config)
         entries = self.entries(metafunc.config)
         able = [entry for entry in entries if all(entry.can(verb) for verb in metafunc.function.verbs)]
         fixture = next(name for name in CONTESTANTS if name in metafunc.fixturenames)
