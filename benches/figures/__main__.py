@@ -14,7 +14,7 @@ from pathlib import Path
 from trove.errors import TroveError
 from trove.testing.benchmarks.machine import describe
 
-from . import ageing, chunking, cold, compacting, keeping, large, many, small, streaming
+from . import ageing, chunking, cold, compacting, expiring, keeping, large, many, records, small, streaming
 from .bench import GIB, QUICK, Amount, Bench, UnavailableError
 from .figure import Figure, table
 
@@ -37,6 +37,10 @@ MEASURED: tuple[tuple[str, Callable[[Bench], Iterator[Figure]]], ...] = (
     ("uploads in parts", keeping.parts),
     ("events", keeping.events),
     ("lifecycle rules", ageing.rules),
+    ("write records", records.write),
+    ("read records", records.read),
+    ("list records", records.listing),
+    ("expiry of records", expiring.expiry),
     ("compaction", compacting.compaction),
     ("cold objects", cold.cold),
     ("chunker", chunking.chunking),

@@ -18,6 +18,9 @@ from trove.testing.benchmarks import Contestant, DriverContestant, Entry
 from trove.testing.benchmarks.workload import SEED
 
 from ..peers import peers
+from ..records import keepers
+from ..records.contestant import Keeper
+from ..records.ours import EngineRecords
 
 D = TypeVar("D", bound=Driver)
 
@@ -72,6 +75,7 @@ class Bench:
         self._dsn = dsn
         self.amount = amount
         self._peers = {entry.name: entry for entry in peers()}
+        self._keepers = {entry.name: entry for entry in keepers()}
         self.folder = Path(tempfile.mkdtemp(prefix="trove-figures-", dir=root))
         self._open: list[Contestant] = []
         self._numbers = 0
@@ -122,7 +126,22 @@ class Bench:
 
     def peer(self, name: str) -> Contestant:
         """A peer on a new store. Raises UnavailableError when its library is not there."""
-        entry: Entry | None = self._peers.get(name)
+        return self._opened(self._peers.get(name), name)
+
+    def records(self, durability: str = "relaxed") -> EngineRecords:
+        """The store of records on the driver, in a new folder."""
+        keeper = EngineRecords(self.dsn(durability), self.new_folder())
+        self._open.append(keeper)
+        return keeper
+
+    def keeper(self, name: str) -> Keeper:
+        """A peer that keeps records, on a new store. Raises UnavailableError as :meth:`peer` does."""
+        opened = self._opened(self._keepers.get(name), name)
+        if not isinstance(opened, Keeper):
+            raise UnavailableError(f"the peer {name} keeps no records")
+        return opened
+
+    def _opened(self, entry: Entry | None, name: str) -> Contestant:
         if entry is None or entry.missing:
             raise UnavailableError(entry.missing if entry else f"the peer {name} is not installed")
         contestant = entry.open(self.new_folder())

@@ -6,7 +6,7 @@ decides which groups it takes part in: a peer that never flushes is not compared
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -34,10 +34,15 @@ class Absent(Contestant):
 
 def peers() -> list[Entry]:
     """The entries of all peers."""
+    return found(__name__, PEERS)
+
+
+def found(package: str, modules: Iterable[str]) -> list[Entry]:
+    """The entries of these modules of a package, one that says why for each that can't be imported."""
     entries: list[Entry] = []
-    for name in PEERS:
+    for name in modules:
         try:
-            listed: Callable[[], list[Entry]] = import_module(f"{__name__}.{name}").entries
+            listed: Callable[[], list[Entry]] = import_module(f"{package}.{name}").entries
         except ModuleNotFoundError as error:
             reason = f"{error.name} is not installed; pip install '.[bench]'"
             entries.append(Entry(name, "", Durability.RELAXED, Absent, partial(_refuse, reason), reason))

@@ -97,6 +97,52 @@ def test_groups_and_report(root: Path, environment: dict[str, str], tmp_path: Pa
         assert group in "".join(chart.getroot().itertext())
 
 
+def test_groups_of_records(root: Path, environment: dict[str, str], tmp_path: Path, stores: Path) -> None:
+    results, docs = tmp_path / "results.json", tmp_path / "docs"
+    run(
+        root,
+        environment,
+        *("pytest", "benches/test_records.py", "--benchmark-only", "--bench-quick", "-p", "no:cacheprovider"),
+        *(f"--bench-dir={stores}", f"--benchmark-json={results}"),
+    )
+    assert list(stores.iterdir()) == []
+    took_part: dict[str, set[str]] = {}
+    for benchmark in read(results)["benchmarks"]:
+        took_part.setdefault(benchmark["group"], set()).add(benchmark["extra_info"]["contestant"])
+    for names in took_part.values():
+        names.discard("diskcache")  # not in every installation
+    writing = {
+        "durable": {"trove-full", "file-full", "sqlite3-full"},
+        "relaxed": {"trove-relaxed", "file-relaxed", "sqlite3-normal"},
+        "memory": {"memory"},
+    }
+    # Files are not freed: there is no look for what is due.
+    freeing = {how: names - {"file-full", "file-relaxed"} for how, names in writing.items()}
+    assert took_part == {
+        **{f"record-write-{how}": names for how, names in writing.items()},
+        **{f"record-write-ttl-{how}": names for how, names in writing.items()},
+        **{f"record-expire-{how}": names for how, names in freeing.items()},
+        **{f"record-{verb}": {"trove", "file", "sqlite3"} for verb in ("read", "list")},
+        **{f"record-{verb}-memory": {"memory"} for verb in ("read", "list")},
+    }
+    run(root, environment, "benches.report", results, "--docs", docs)
+    page = (docs / "benchmarks.md").read_text()
+    assert all(f"](benchmarks/{group}.svg)" in page for group in took_part)
+
+
+def test_nothing_is_timed_where_it_is_not_asked_for(
+    root: Path, environment: dict[str, str], stores: Path
+) -> None:
+    ran = run(
+        root,
+        environment,
+        *("pytest", "benches/test_records.py", "--benchmark-disable", "-p", "no:cacheprovider"),
+        f"--bench-dir={stores}",
+    )
+    assert "passed" in ran.stdout
+    assert list(stores.iterdir()) == []
+
+
 def test_figures(root: Path, environment: dict[str, str], tmp_path: Path, stores: Path) -> None:
     written = tmp_path / "figures.json"
     result = run(
@@ -115,11 +161,21 @@ def test_figures(root: Path, environment: dict[str, str], tmp_path: Path, stores
 
 @pytest.mark.skipif("trove" not in drivers(), reason="the engine is not in this installation")
 def test_figures_of_the_engine(root: Path, environment: dict[str, str], tmp_path: Path, stores: Path) -> None:
-    """The lines that only the engine has: a view, a rebuild, the chunker."""
+    """The lines that only the engine has: a view, a rebuild, the chunker, what becomes of expired records."""
     written = tmp_path / "figures.json"
     run(root, environment, "benches.figures", "--quick", "--dir", stores, "--json", written)
-    missing = [figure for figure in read(written)["figures"] if figure["value"] is None]
+    figures = read(written)["figures"]
+    missing = [figure for figure in figures if figure["value"] is None]
     assert [figure for figure in missing if "is not installed" not in figure["note"]] == []
+    measured = [figure["what"] for figure in figures if figure["value"] is not None]
+    for begins in (
+        "write a record",
+        "read a record",
+        "list the 3 records",
+        "look for what",
+        "free 300 records",
+    ):
+        assert any(what.startswith(begins) for what in measured), begins
 
 
 def test_scale(root: Path, environment: dict[str, str], tmp_path: Path, stores: Path) -> None:
