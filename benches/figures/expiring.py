@@ -14,8 +14,8 @@ from ..records.contestant import Keeper
 from ..records.ours import EngineRecords
 from .bench import Bench, UnavailableError
 from .figure import Figure
-from .records import PEERS, SIZE, fill, lasting, some_writes
-from .turns import compare, shown_time, timed
+from .records import PEERS, SIZE, fill, lasting, reads, writes
+from .turns import Ratio, compare, shown_time, timed
 
 SOON, LATE = timedelta(hours=1), timedelta(days=365)
 LOOKS = 20  # for what is due
@@ -45,22 +45,13 @@ def expiry(bench: Bench) -> Iterator[Figure]:
 def _before_it_is_due(bench: Bench, expiring: EngineRecords, never: EngineRecords) -> Iterator[Figure]:
     """What the others cost, those that never expire."""
     of = f"among {bench.amount.many:,} that expire some day: time to that among as many that never do"
-    count = 2 * bench.amount.puts
-    ratio = compare(
-        lambda: some_writes(bench, expiring.put), lambda: some_writes(bench, never.put), bench.amount.rounds
-    )
-    yield Figure(f"write a record, relaxed, {of}", "at most 1.1x", 1.1, ratio.median, note=ratio.note(count))
+    ratio, used = writes(bench, expiring.put, never.put)
+    yield _nothing(f"write a record, relaxed, {of}", ratio, f"{ratio.note(2 * bench.amount.puts)}; {used}")
     records = bench.objects(bench.amount.library, SIZE)
-    keys = [key for key, _ in records]
     for keeper in (expiring, never):
         fill(keeper.put, records)
-    count = bench.amount.gets
-    ratio = compare(
-        lambda: timed(expiring.get, bench.chosen(keys, count)),
-        lambda: timed(never.get, bench.chosen(keys, count)),
-        bench.amount.rounds,
-    )
-    yield Figure(f"read a record {of}", "at most 1.1x", 1.1, ratio.median, note=ratio.note(count))
+    ratio, used = reads(bench, [key for key, _ in records], expiring.get, never.get)
+    yield _nothing(f"read a record {of}", ratio, f"{ratio.note(bench.amount.gets)}; {used}")
     looks = [timed(expiring.expire, [(datetime.now(UTC),)]) for _ in range(LOOKS)]
     yield Figure(
         f"look for what is due, among {bench.amount.many:,} that are not",
@@ -70,6 +61,10 @@ def _before_it_is_due(bench: Bench, expiring: EngineRecords, never: EngineRecord
         "ms",
         note=f"the slowest of {LOOKS}: {shown_time(max(looks))}",
     )
+
+
+def _nothing(what: str, ratio: Ratio, note: str) -> Figure:
+    return Figure(what, "nothing (at most 1.1x)", 1.1, ratio.median, note=note)
 
 
 def _when_it_is_due(bench: Bench, many: Filled, fewer: Filled, never: Filled) -> Iterator[Figure]:

@@ -12,12 +12,13 @@ from ..records.contestant import Keeper
 from ..records.ours import EngineRecords
 from .bench import Bench
 from .figure import Figure
-from .turns import Ratio, compare, timed
+from .turns import Ratio, compare, timed, used_ratio
 
 SIZE = 100
 TTL = timedelta(days=1)
 LISTED = 1000
 PAGES = 5
+ROUNDS = 5  # as many as of others: what is compared here differs by little
 PEERS = ("sqlite3-normal", "diskcache")
 
 Put = Callable[[str, bytes], object]
@@ -33,17 +34,19 @@ def write(bench: Bench) -> Iterator[Figure]:
 
     plain, with_ttl = "write a record, relaxed", "write a record with a ttl, relaxed"
     for what, own, other in ((plain, ours.put, engine.put), (with_ttl, lasting(ours), put_until)):
-        yield _to_the_engine(f"{what}: time to the engine's own put", _writes(bench, own, other), count)
+        ratio, used = writes(bench, own, other)
+        yield _to_the_engine(f"{what}: time to the engine's own put", ratio, f"{ratio.note(count)}; {used}")
     for name in PEERS:
         peer = bench.keeper(name)
-        yield _to_peer(plain, name, _writes(bench, ours.put, peer.put), count)
-        yield _to_peer(with_ttl, name, _writes(bench, lasting(ours), lasting(peer)), count)
+        yield _to_peer(plain, name, writes(bench, ours.put, peer.put)[0], count)
+        yield _to_peer(with_ttl, name, writes(bench, lasting(ours), lasting(peer))[0], count)
 
 
 def read(bench: Bench) -> Iterator[Figure]:
     ours, engine = bench.records(), bench.ours()
     records = bench.objects(bench.amount.library, SIZE)
     keys = [key for key, _ in records]
+    count = bench.amount.gets
 
     def get(key: str) -> bytes:
         return engine.driver.get(engine.bucket, key).read()
@@ -52,15 +55,14 @@ def read(bench: Bench) -> Iterator[Figure]:
         fill(lasting(ours) if until else ours.put, records)
         for key, data in records:
             engine.driver.put(engine.bucket, key, data, expires_at=until)
-        ratio = _reads(bench, keys, ours.get, get)
+        ratio, used = reads(bench, keys, ours.get, get)
         what = f"{what}: time to the engine's own get, with reading its bytes"
-        yield _to_the_engine(what, ratio, bench.amount.gets)
+        yield _to_the_engine(what, ratio, f"{ratio.note(count)}; {used}")
     fill(ours.put, records)
     for name in PEERS:
         peer = bench.keeper(name)
         fill(peer.put, records)
-        ratio = _reads(bench, keys, ours.get, peer.get)
-        yield _to_peer("read a record", name, ratio, bench.amount.gets)
+        yield _to_peer("read a record", name, reads(bench, keys, ours.get, peer.get)[0], count)
 
 
 def listing(bench: Bench) -> Iterator[Figure]:
@@ -98,29 +100,37 @@ def fill(put: Put, records: Sequence[tuple[str, bytes]]) -> None:
         put(key, data)
 
 
-def some_writes(bench: Bench, put: Put) -> float:
-    """Seconds to put new keys, and then all of them again with other contents."""
-    new, other = (bench.objects(bench.amount.puts, SIZE) for _ in range(2))
-    return timed(put, [*new, *((key, data) for (key, _), (_, data) in zip(new, other, strict=True))])
+def writes(bench: Bench, first: Put, second: Put) -> tuple[Ratio, str]:
+    """New keys, and then all of them again with other contents; the ratio, and what is used of processors."""
 
+    def side(put: Put, used: list[float]) -> float:
+        new, other = (bench.objects(bench.amount.puts, SIZE) for _ in range(2))
+        again = [(key, data) for (key, _), (_, data) in zip(new, other, strict=True)]
+        return timed(put, [*new, *again], used)
 
-def _writes(bench: Bench, own: Put, other: Put) -> Ratio:
     os.sync()  # what was written before is nobody's to flush in this comparison
-    return compare(lambda: some_writes(bench, own), lambda: some_writes(bench, other), bench.amount.rounds)
+    return _compared(bench, partial(side, first), partial(side, second))
 
 
-def _reads(
-    bench: Bench, keys: list[str], own: Callable[[str], object], other: Callable[[str], object]
-) -> Ratio:
-    return compare(
-        lambda: timed(own, bench.chosen(keys, bench.amount.gets)),
-        lambda: timed(other, bench.chosen(keys, bench.amount.gets)),
-        bench.amount.rounds,
-    )
+def reads(
+    bench: Bench, keys: list[str], first: Callable[[str], object], second: Callable[[str], object]
+) -> tuple[Ratio, str]:
+    def side(get: Callable[[str], object], used: list[float]) -> float:
+        return timed(get, bench.chosen(keys, bench.amount.gets), used)
+
+    return _compared(bench, partial(side, first), partial(side, second))
 
 
-def _to_the_engine(what: str, ratio: Ratio, count: int) -> Figure:
-    return Figure(what, "at most 1.3x", 1.3, ratio.median, note=ratio.note(count))
+def _compared(
+    bench: Bench, first: Callable[[list[float]], float], second: Callable[[list[float]], float]
+) -> tuple[Ratio, str]:
+    used: tuple[list[float], list[float]] = [], []
+    ratio = compare(lambda: first(used[0]), lambda: second(used[1]), ROUNDS * bench.amount.rounds)
+    return ratio, used_ratio(*used)
+
+
+def _to_the_engine(what: str, ratio: Ratio, note: str) -> Figure:
+    return Figure(what, "at most 1.3x", 1.3, ratio.median, note=note)
 
 
 def _to_peer(what: str, name: str, ratio: Ratio, count: int) -> Figure:
