@@ -50,7 +50,8 @@ def _before_it_is_due(bench: Bench, expiring: EngineRecords, never: EngineRecord
     records = bench.objects(bench.amount.library, SIZE)
     for keeper in (expiring, never):
         fill(keeper.put, records)
-    ratio, used = reads(bench, [key for key, _ in records], expiring.get, never.get)
+    keys = [key for key, _ in records]
+    ratio, used = reads(bench, (keys, expiring.get), (keys, never.get))
     yield _nothing(f"read a record {of}", ratio, f"{ratio.note(bench.amount.gets)}; {used}")
     looks = [timed(expiring.expire, [(datetime.now(UTC),)]) for _ in range(LOOKS)]
     yield Figure(
