@@ -19,6 +19,7 @@ from .records import PEERS, SIZE, fill, lasting, reads, writes
 from .turns import Ratio, compare, shown_time, timed
 
 SOON, LATE = timedelta(hours=1), timedelta(days=365)
+BATCH = 1000
 LOOKS = 20  # for what is due
 
 
@@ -33,12 +34,11 @@ class Filled:
 def expiry(bench: Bench) -> Iterator[Figure]:
     """All figures of three large stores: records that never expire, as many that do, a tenth of these."""
     bench.need(2048 * bench.amount.many)
-    expiring = _filled(bench, bench.amount.many, LATE)
+    expiring, never = _filled(bench, bench.amount.many, LATE, None)
     if not isinstance(expiring.keeper.driver, LifecycleDriver):
         raise UnavailableError(f"driver {expiring.keeper.driver.name!r} frees nothing that expires")
-    never = _filled(bench, bench.amount.many, None)
     yield from _before_it_is_due(bench, expiring.keeper, never.keeper)
-    fewer = _filled(bench, bench.amount.many // 10, LATE)
+    (fewer,) = _filled(bench, bench.amount.many // 10, LATE)
     yield from _when_it_is_due(bench, expiring, fewer, never)
     yield _all_due(bench, expiring, fewer)
 
@@ -138,11 +138,12 @@ def _freed(keeper: Keeper, ttl: timedelta, count: int) -> float:
     return seconds
 
 
-def _filled(bench: Bench, count: int, ttl: timedelta | None) -> Filled:
-    keeper, keys = bench.records(), []
-    put = lasting(keeper, ttl) if ttl else keeper.put
-    for _ in range(count):
-        record = bench.objects(1, SIZE)
-        fill(put, record)
-        keys.append(record[0][0])
-    return Filled(keeper, keys)
+def _filled(bench: Bench, count: int, *ttls: timedelta | None) -> list[Filled]:
+    """A store for each of these, filled in turns: which one is filled first makes a difference."""
+    filled = [Filled(bench.records(), []) for _ in ttls]
+    while len(filled[0].keys) < count:
+        records = bench.objects(min(BATCH, count - len(filled[0].keys)), SIZE)
+        for one, ttl in zip(filled, ttls, strict=True):
+            fill(lasting(one.keeper, ttl) if ttl else one.keeper.put, records)
+            one.keys.extend(key for key, _ in records)
+    return filled

@@ -39,6 +39,8 @@ How to read it:
   are random and all different, but for `put-known`. Stores are warm, in the page cache.
 - Peers do what they do and no more: most keep no checksum, etag, content type or metadata, and a file that
   `fsspec` overwrites can be read half-written. `list` gives keys and sizes, but keys alone from rocksdict.
+- Groups that begin with `record` are of records of 100 bytes in `trove.store`: `list` is of the 100 under a
+  prefix, and `expire` frees 1,000 that are due.
 """
 
 NOTES = Path(__file__).with_name("notes.md")
