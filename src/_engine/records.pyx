@@ -6,7 +6,17 @@ as any others: what another way writes this one reads, and the other way round.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.datetime cimport import_datetime, timedelta_new
+from cpython.datetime cimport (
+    datetime_day,
+    datetime_hour,
+    datetime_microsecond,
+    datetime_minute,
+    datetime_month,
+    datetime_second,
+    datetime_year,
+    import_datetime,
+    timedelta_new,
+)
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int64_t
@@ -156,10 +166,24 @@ cdef class Records:
         return True
 
     cdef bytes _attributes_until(self, object expires_at):
-        cdef bytes instant, made = PyBytes_FromStringAndSize(
+        cdef bytes made = PyBytes_FromStringAndSize(
             PyBytes_AS_STRING(self._expiring), PyBytes_GET_SIZE(self._expiring)
         )
-        # Its zone is written there already: to have it written is most of the work.
-        instant = <bytes>expires_at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds").encode()
-        memcpy(PyBytes_AS_STRING(made) + self._instant_at, PyBytes_AS_STRING(instant), PyBytes_GET_SIZE(instant))
+        cdef object utc = expires_at.astimezone(UTC)
+        cdef char *p = PyBytes_AS_STRING(made) + self._instant_at
+        # Digit by digit: ``isoformat`` takes longer than all else that is done for the expiry here.
+        digits(p, 4, datetime_year(utc))
+        digits(p + 5, 2, datetime_month(utc))
+        digits(p + 8, 2, datetime_day(utc))
+        digits(p + 11, 2, datetime_hour(utc))
+        digits(p + 14, 2, datetime_minute(utc))
+        digits(p + 17, 2, datetime_second(utc))
+        digits(p + 20, 6, datetime_microsecond(utc))
         return made
+
+
+cdef void digits(char *p, int count, int number) noexcept nogil:
+    while count:
+        count -= 1
+        p[count] = c"0" + number % 10
+        number //= 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from trove.errors import (
     RecordNotFoundError,
 )
 from trove.store import DriverStore, Record
+from trove.store.driver import EXPIRES_AT
 from trove.testing import ManualClock
 
 HOUR = timedelta(hours=1)
@@ -71,6 +72,23 @@ def test_either_way_reads_what_the_other_wrote(
         by_rows.delete(key)
         assert by_rows.get(key) is by_objects.get(key) is None
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        datetime(9999, 12, 31, 23, 59, 59, 999999, UTC),
+        datetime(2100, 1, 2, 3, 4, 5, tzinfo=UTC),
+        datetime(2100, 1, 1, 0, 30, 0, 7, timezone(timedelta(hours=5, minutes=45))),
+    ],
+    ids=str,
+)
+def test_instant_stands_in_the_metadata(driver: EngineDriver, instant: datetime) -> None:
+    DriverStore(driver).write(Record("key", b""), expiry=instant)
+    text = driver.head("records", "=key").metadata[EXPIRES_AT]
+    assert text == instant.astimezone(UTC).isoformat(timespec="microseconds")
+    assert DriverStore(driver, clock=ManualClock()).list() == ["key"]
+    driver.delete("records", "=key")
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
