@@ -142,7 +142,7 @@ class DriverStore(Store):
         if expires_at is None:
             self._driver.put(self._bucket, name, value, content_type=CONTENT_TYPE)
             return
-        metadata = {EXPIRES_AT: expires_at.astimezone(UTC).isoformat()}
+        metadata = {EXPIRES_AT: expires_at.astimezone(UTC).isoformat(timespec="microseconds")}
         if self._expires_natively:
             try:
                 self._driver.put(
