@@ -20,7 +20,7 @@ from trove.errors import (
     UnsupportedOptionError,
 )
 from trove.store import DriverStore, Record, ScopedStore
-from trove.store.driver import EXPIRES_AT
+from trove.store.attributes import EXPIRES_AT
 from trove.testing import ManualClock
 
 HOUR = timedelta(hours=1)

@@ -22,7 +22,7 @@ from trove.errors import (
     RecordNotFoundError,
 )
 from trove.store import DriverStore, Record
-from trove.store.driver import EXPIRES_AT
+from trove.store.attributes import EXPIRES_AT
 from trove.testing import ManualClock
 
 HOUR = timedelta(hours=1)

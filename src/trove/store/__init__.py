@@ -14,18 +14,15 @@ one implements. :class:`trove.testing.StoreSuite` holds them all to it.
 from .arguments import MAX_KEY_BYTES, MAX_NAMESPACE_BYTES, Clock, utc_now
 from .base import Space, Store, Stored
 from .cached import CachedStore
-from .cloudflare import CloudflareStore
 from .driver import DriverStore
 from .engine import EngineStore
-from .etcd import EtcdStore
 from .memory import MemoryStore
 from .noop import NoopStore
 from .opening import open
-from .postgres import PostgresStore
 from .record import Record
 from .registry import Factory, lookup, register, stores
 from .scoped import ScopedStore
-from .served import ServedStore
+from .served import CloudflareStore, EtcdStore, PostgresStore, ServedStore
 
 __all__ = [
     "CachedStore",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 from trove._engine.records import ELSEWHERE, Records
@@ -18,7 +18,6 @@ from ..drivers.engine import EngineDriver
 from ..errors import (
     BucketExistsError,
     BucketNotFoundError,
-    CorruptStoreError,
     InvalidArgumentError,
     ObjectNotFoundError,
     UnsupportedOptionError,
@@ -26,14 +25,11 @@ from ..errors import (
 )
 from .arguments import MAX_KEY_BYTES as MAX_RECORD_KEY_BYTES
 from .arguments import Clock, utc_now
+from .attributes import CONTENT_TYPE, EXPIRES_AT, instant_in, metadata_until
 from .base import Space, Store, Stored
 from .naming import check_name, key_in, name_of, room_for, written
 from .record import Record
 
-EXPIRES_AT = "trove-record-expires-at"
-"""The name in the metadata of the instant at which a record is gone, in ISO 8601."""
-
-CONTENT_TYPE = "application/octet-stream"
 PAGE_KEYS = 1000
 
 
@@ -142,7 +138,7 @@ class DriverStore(Store):
         if expires_at is None:
             self._driver.put(self._bucket, name, value, content_type=CONTENT_TYPE)
             return
-        metadata = {EXPIRES_AT: expires_at.astimezone(UTC).isoformat(timespec="microseconds")}
+        metadata = metadata_until(expires_at)
         if self._expires_natively:
             try:
                 self._driver.put(
@@ -178,18 +174,3 @@ class DriverStore(Store):
             cursor = page.next_token
             if not cursor:
                 return
-
-
-def instant_in(key: str, metadata: Mapping[str, str]) -> datetime | None:
-    """The instant in the ``metadata`` of the record of ``key``. Raises CorruptStoreError for what is none."""
-    text = metadata.get(EXPIRES_AT)
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise CorruptStoreError(
-            f"record {shown(key)} has {shown(text)} in its metadata for the time of its expiry; write the "
-            "record again, or delete it",
-            key=key,
-        ) from error

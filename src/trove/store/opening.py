@@ -11,14 +11,12 @@ from ..driver import lookup as lookup_driver
 from ..driver import parse_dsn
 from ..errors import InvalidDSNError, UnknownDriverError, shown
 from .base import Store
-from .cloudflare import CloudflareStore
 from .driver import DriverStore
 from .engine import EngineStore
-from .etcd import EtcdStore
 from .memory import MemoryStore
 from .noop import NoopStore
-from .postgres import PostgresStore
 from .registry import lookup, stores
+from .served import CloudflareStore, EtcdStore, PostgresStore
 
 AROUND = ("namespace", "prefix", "suffix")
 """The options of every store that can be parameters of its DSN."""

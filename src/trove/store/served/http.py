@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ..driver.forking import renew_in_child
-from ..errors import BackendUnavailableError, InvalidArgumentError, StorageIOError, shown
+from ...driver.forking import renew_in_child
+from ...errors import BackendUnavailableError, InvalidArgumentError, StorageIOError, shown
 
 TRIES = 4
 """How often all servers are asked, as long as the time allows; those that are busy are asked on."""

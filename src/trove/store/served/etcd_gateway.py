@@ -11,8 +11,8 @@ import json
 import threading
 from typing import Any
 
-from ..driver.forking import renew_in_child
-from ..errors import StorageIOError
+from ...driver.forking import renew_in_child
+from ...errors import StorageIOError
 from .http import TOO_MANY, Answer, HttpServers, busy_by_status
 
 PERMISSION_DENIED = 7

@@ -190,7 +190,7 @@ class TestPairs:
     def test_listing_follows_the_cursor(
         self, kv: WorkersKV, opened: CloudflareStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("trove.store.cloudflare.PAGE_KEYS", 10)
+        monkeypatch.setattr("trove.store.served.cloudflare.PAGE_KEYS", 10)
         keys = [f"key-{number:02}" for number in range(35)]
         for key in keys:
             opened.write(Record(key, b""), ttl=HOUR)

@@ -32,7 +32,8 @@ from trove.errors import (
     StorageIOError,
     UnsupportedOptionError,
 )
-from trove.store import CachedStore, EtcdStore, MemoryStore, Record, http
+from trove.store import CachedStore, EtcdStore, MemoryStore, Record
+from trove.store.served import http
 from trove.testing import ManualClock
 from trove.testing.suite.threads import together
 
@@ -244,7 +245,7 @@ class TestNames:
 class TestListings:
     @pytest.fixture
     def paged(self, opened: EtcdStore, monkeypatch: pytest.MonkeyPatch) -> EtcdStore:
-        monkeypatch.setattr("trove.store.etcd.PAGE_KEYS", 3)
+        monkeypatch.setattr("trove.store.served.etcd.PAGE_KEYS", 3)
         for number in range(10):
             opened.write(Record(f"key-{number}", b"%d" % number))
         return opened

@@ -12,12 +12,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar, Final, LiteralString, TypeVar
 
-from ..driver import parse_dsn
-from ..errors import InvalidArgumentError, InvalidDSNError, StorageIOError, shown
-from .arguments import Clock, utc_now
-from .base import Space, Stored
-from .naming import check_name, name_of
-from .served import ServedStore, required
+from ...driver import parse_dsn
+from ...errors import InvalidArgumentError, InvalidDSNError, StorageIOError, shown
+from ..arguments import Clock, utc_now
+from ..base import Space, Stored
+from ..naming import check_name, name_of
+from .base import ServedStore, required
 
 T = TypeVar("T")
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any, ClassVar
 
-from ..errors import CorruptStoreError, InvalidArgumentError, StorageIOError, shown
-from .arguments import Clock, check_affix, utc_now
-from .base import Space, Stored
+from ...errors import CorruptStoreError, InvalidArgumentError, StorageIOError, shown
+from ..arguments import Clock, check_affix, utc_now
+from ..base import Space, Stored
+from ..naming import key_in, name_of
+from .base import ServedStore, required
 from .etcd_gateway import PERMISSION_DENIED, EtcdError, EtcdGateway, busy
 from .http import HttpServers, check_address
-from .naming import key_in, name_of
-from .served import ServedStore, required
 
 PAGE_KEYS = 1000
 BATCH = 100

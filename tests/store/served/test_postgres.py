@@ -23,7 +23,7 @@ from trove.errors import (
     UnsupportedOptionError,
 )
 from trove.store import PostgresStore, Record, ScopedStore, Store
-from trove.store import postgres as module
+from trove.store.served import postgres as module
 from trove.testing import ManualClock
 from trove.testing.suite.threads import together
 

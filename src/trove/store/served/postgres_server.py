@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, LiteralString, TypeAlias, TypeVar
 import psycopg
 from psycopg import sql
 
-from ..driver.forking import renew_in_child
-from ..errors import BackendUnavailableError, DriverClosedError, StorageFullError, StorageIOError
+from ...driver.forking import renew_in_child
+from ...errors import BackendUnavailableError, DriverClosedError, StorageFullError, StorageIOError
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen

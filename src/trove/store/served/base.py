@@ -1,4 +1,4 @@
-"""ServedStore: what the stores have in common whose records a server keeps."""
+"""ServedStore: what stores have in common whose records a server keeps."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar
 
-from ..driver import check_timeout
-from ..errors import InvalidArgumentError, UnsupportedOptionError, shown
-from .base import Store
+from ...driver import check_timeout
+from ...errors import InvalidArgumentError, UnsupportedOptionError, shown
+from ..base import Store
 
 
 class ServedStore(Store):

@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
-from ..errors import CorruptStoreError, InvalidArgumentError, StorageIOError, shown
-from .arguments import Clock, utc_now
-from .base import Space, Stored
-from .driver import CONTENT_TYPE, EXPIRES_AT, instant_in
+from ...errors import CorruptStoreError, InvalidArgumentError, StorageIOError, shown
+from ..arguments import Clock, utc_now
+from ..attributes import CONTENT_TYPE, instant_in, metadata_until
+from ..base import Space, Stored
+from ..naming import check_name, key_in, name_of, room_for
+from .base import ServedStore, required
 from .http import Answer, HttpServers, check_address, check_secret
-from .naming import check_name, key_in, name_of, room_for
-from .served import ServedStore, required
 
 API = "https://api.cloudflare.com/client/v4"
 
@@ -196,7 +196,7 @@ class CloudflareStore(ServedStore):
                     f"takes no less than {SHORTEST.total_seconds():.0f}; give it more, or keep it elsewhere",
                     key=key,
                 )
-            metadata[EXPIRES_AT] = instant.astimezone(UTC).isoformat()
+            metadata.update(metadata_until(instant))
             path += f"?expiration={_second(instant)}"
         # As a file, for what is no file in a form is text.
         fields = {"value": ("value", value, CONTENT_TYPE), "metadata": json.dumps(metadata)}
