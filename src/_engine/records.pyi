@@ -2,6 +2,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from trove.driver.types import ObjectInfo
+
 from .engine import Engine
 
 ELSEWHERE: object
@@ -19,5 +21,6 @@ class Records:
         expires_at: str,
         clock: Callable[[], datetime] | None,
     ) -> None: ...
+    def is_own(self, info: ObjectInfo) -> bool: ...
     def read(self, key: object) -> Any: ...
     def write(self, key: object, value: object, expires_at: datetime | None) -> bool: ...

@@ -14,26 +14,25 @@ from cpython.datetime cimport (
     datetime_month,
     datetime_second,
     datetime_year,
+    PyDateTime_CheckExact,
     import_datetime,
     timedelta_new,
 )
-from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport int64_t
-from libc.string cimport memchr, memcpy
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy
 
 from datetime import UTC
 
 from trove.driver.types import EMPTY, STANDARD
 
 from .changes cimport PutChange
-from .codec cimport INLINE
+from .codec cimport INLINE, load64
 from .content cimport ingest
 from .core cimport Core
 from .engine cimport Engine
-from .info cimport EngineInfo, attributes_block, microseconds, now_us
+from .info cimport HAS_EXPIRY, ROW_HEAD, ROW_SIZE, EngineInfo, attributes_block, microseconds, now_us
 from .objects cimport current_object
-from .reader cimport inline_start
 from .content import INLINE_LIMIT
 
 cdef extern from "Python.h":
@@ -48,6 +47,8 @@ ELSEWHERE = object()
 cdef int64_t DAY = 86_400_000_000
 cdef int64_t SECOND = 1_000_000
 _TIME = "0000-00-00T00:00:00.000000+00:00"
+cdef enum:
+    INSTANT = 26  # the digits of that, without the zone
 
 
 cdef class Records:
@@ -118,13 +119,14 @@ cdef class Records:
         cdef Py_ssize_t start
         if place is None:
             return ELSEWHERE
+        # Of the info nothing is used that tells its key.
         found = current_object(core, self._bucket, key, (place, self._bucket_name), False)
         if found is None:
             return None
         info = <EngineInfo>found[0]
-        if info.head()[0] != INLINE:
+        start = self._content_start(info)
+        if not start:
             return ELSEWHERE
-        start = inline_start(info)
         value = PyBytes_FromStringAndSize(
             PyBytes_AS_STRING(info._held) + start, PyBytes_GET_SIZE(info._held) - start
         )
@@ -142,10 +144,38 @@ cdef class Records:
         )
         return record
 
+    def is_own(self, EngineInfo info not None):
+        """Whether the attributes of an object are those of a record, so that its row tells when it expires."""
+        return self._attributes_end(info) != 0
+
+    cdef Py_ssize_t _content_start(self, EngineInfo info) noexcept:
+        """Where in what holds the row of a record its content begins, which goes to the end; 0 where it is not so."""
+        cdef Py_ssize_t start = self._attributes_end(info) if info.head()[0] == INLINE else 0
+        cdef uint64_t size = load64(info.head() + ROW_SIZE)
+        return start if start and <uint64_t>(PyBytes_GET_SIZE(info._held) - start) == size else 0
+
+    cdef Py_ssize_t _attributes_end(self, EngineInfo info) noexcept:
+        """Where the attributes end that a record has; 0 where an object has others: what they mean is not known here."""
+        cdef bint expires = info.head()[1] & HAS_EXPIRY != 0
+        cdef bytes own = self._expiring if expires else self._attributes
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(own)
+        cdef Py_ssize_t start = info._base + ROW_HEAD + (8 if expires else 0)
+        cdef Py_ssize_t behind
+        cdef const char *there = PyBytes_AS_STRING(info._held) + start
+        cdef const char *p = PyBytes_AS_STRING(own)
+        if PyBytes_GET_SIZE(info._held) - start < size:
+            return 0
+        if not expires:
+            return start + size if memcmp(there, p, size) == 0 else 0
+        behind = self._instant_at + INSTANT
+        if memcmp(there, p, self._instant_at) or memcmp(there + behind, p + behind, size - behind):
+            return 0
+        return start + size
+
     def write(self, key, value, expires_at):
         """Put ``value`` under ``key``, gone at the instant ``expires_at`` if that is not ``None``; whether it was.
 
-        It is not where the key is of another kind, or the content would not be in its row.
+        It is not where the key or the instant is of another kind, or the content would not be in its row.
         """
         cdef Core core = self._engine.writable()
         cdef bytes place = self._place(key)
@@ -159,6 +189,8 @@ cdef class Records:
         change.place, change.bucket_name = place, self._bucket_name
         change.attributes = self._attributes
         if expires_at is not None:
+            if not PyDateTime_CheckExact(expires_at) or (<object>expires_at).tzinfo is not UTC:
+                return False
             change.expiry = microseconds(expires_at) or -1  # 0 is "never"
             change.attributes = self._attributes_until(expires_at)
         change.content = ingest(core, value)
@@ -169,16 +201,15 @@ cdef class Records:
         cdef bytes made = PyBytes_FromStringAndSize(
             PyBytes_AS_STRING(self._expiring), PyBytes_GET_SIZE(self._expiring)
         )
-        cdef object utc = expires_at.astimezone(UTC)
         cdef char *p = PyBytes_AS_STRING(made) + self._instant_at
         # Digit by digit: ``isoformat`` takes longer than all else that is done for the expiry here.
-        digits(p, 4, datetime_year(utc))
-        digits(p + 5, 2, datetime_month(utc))
-        digits(p + 8, 2, datetime_day(utc))
-        digits(p + 11, 2, datetime_hour(utc))
-        digits(p + 14, 2, datetime_minute(utc))
-        digits(p + 17, 2, datetime_second(utc))
-        digits(p + 20, 6, datetime_microsecond(utc))
+        digits(p, 4, datetime_year(expires_at))
+        digits(p + 5, 2, datetime_month(expires_at))
+        digits(p + 8, 2, datetime_day(expires_at))
+        digits(p + 11, 2, datetime_hour(expires_at))
+        digits(p + 14, 2, datetime_minute(expires_at))
+        digits(p + 17, 2, datetime_second(expires_at))
+        digits(p + 20, 6, datetime_microsecond(expires_at))
         return made
 
 

@@ -80,3 +80,18 @@ def test_two_stores_on_one_folder_see_each_other(tmp_path: Path) -> None:
     with EngineStore(tmp_path, durability="relaxed") as one, EngineStore(tmp_path) as other:
         one.write(Record("key", b""))
         assert other.list() == ["key"]
+
+
+def test_failed_init_is_made_good_by_the_next_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EngineStore(tmp_path / "store", durability="relaxed") as store:
+        store.write(Record("key", b"value"))
+
+        def fails(*args: object, **options: object) -> None:
+            raise StorageIOError("no")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(EngineDriver, "open", fails)
+            with pytest.raises(StorageIOError):
+                store.init(durability="full")
+        assert store.options["durability"] == "relaxed"
+        assert store.read("key") == [Record("key", b"value")]

@@ -91,6 +91,53 @@ def test_instant_stands_in_the_metadata(driver: EngineDriver, instant: datetime)
     driver.delete("records", "=key")
 
 
+class Odd(datetime):
+    """A time that makes of itself what nobody expects."""
+
+    def astimezone(self, tz: Any = None) -> Any:
+        return self
+
+    def isoformat(self, *args: Any, **options: Any) -> str:
+        return "x" * 200_000
+
+    def replace(self, *args: Any, **options: Any) -> Any:
+        return self
+
+
+def test_class_of_times_is_taken_as_the_time_that_it_is(driver: EngineDriver) -> None:
+    store = DriverStore(driver)
+    plain = datetime(2100, 1, 2, 3, 4, 5, 6, UTC)
+    for _ in range(2):  # the long way, and then the short one
+        store.write(Record("key", b"value"), expiry=Odd(2100, 1, 2, 3, 4, 5, 6, UTC))
+        assert driver.head("records", "=key").metadata == {EXPIRES_AT: plain.isoformat()}
+    store.delete("key")
+
+
+@pytest.mark.parametrize("size", [1, 5000])
+@pytest.mark.parametrize("passed", [True, False], ids=["passed", "to come"])
+def test_what_others_put_is_the_same_either_way(driver: EngineDriver, size: int, passed: bool) -> None:
+    """By a copy, for one, which keeps the metadata alone."""
+    DriverStore(driver).init()
+    instant = datetime.now(UTC) + (-HOUR if passed else HOUR)
+    metadata = {EXPIRES_AT: instant.isoformat()}
+    driver.put("records", "=a", b"x" * size, metadata=metadata)
+    driver.put("records", "=b", b"x" * size, metadata={**metadata, "of": "others"})
+    driver.put("records", "=" + "c" * 600, b"x" * size)
+    for make in (DriverStore, ByObjects):
+        store = make(driver)
+        store.init()
+        there = ["c" * 600] if passed else ["a", "b", "c" * 600]
+        assert store.list() == [record.key for record in store.scan()] == there
+        for key in ("a", "b"):
+            record = store.get(key)
+            assert (record is None) == passed
+            if record is not None:
+                assert record.expiry is not None
+                assert timedelta(0) < record.expiry <= HOUR
+    for info in driver.list("records"):
+        driver.delete("records", info.key)
+
+
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_longest_key_is_the_same_either_way(driver: EngineDriver, options: dict[str, Any]) -> None:
     around = len((options.get("prefix", "") + options.get("suffix", "")).encode())

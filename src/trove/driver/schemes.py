@@ -6,7 +6,6 @@ imported when its own name is looked up.
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from ..errors import InvalidArgumentError, UnknownDriverError, shown
+from .forking import renew_in_child
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,13 +24,13 @@ class Schemes(Generic[F]):
     """The factories of one kind: ``kind`` is its word in errors, ``factory`` says what to give for one."""
 
     def __init__(self, group: str, kind: str, factory: str) -> None:
-        self.group = group
+        self._group = group
         self._kind = kind
         self._factory = factory
         self._factories: dict[str, F] = {}
         self._installed: dict[str, EntryPoint] | None = None
         self._lock = threading.Lock()
-        os.register_at_fork(after_in_child=self._renew_lock)
+        renew_in_child(self)
 
     def register(self, name: str, factory: F) -> None:
         """Make ``factory`` what answers to ``name``.
@@ -85,9 +85,8 @@ class Schemes(Generic[F]):
 
     def _entry_points(self) -> dict[str, EntryPoint]:
         if self._installed is None:
-            self._installed = {entry.name: entry for entry in entry_points(group=self.group)}
+            self._installed = {entry.name: entry for entry in entry_points(group=self._group)}
         return self._installed
 
-    def _renew_lock(self) -> None:
-        # Whoever held it when another thread forked does not exist in the child.
+    def _renew_locks(self) -> None:
         self._lock = threading.Lock()

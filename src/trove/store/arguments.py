@@ -92,26 +92,34 @@ def check_lifetime(name: str, value: object) -> timedelta | None:
 
 
 def due(clock: Clock, record: Record, ttl: object, expiry: object) -> datetime | None:
-    """The instant at which ``record`` is gone when it is written now, ``None`` for never.
+    """The instant, in UTC, at which ``record`` is gone when it is written now, ``None`` for never.
 
     ``ttl``, a ``timedelta``, goes before ``expiry``, a timezone-aware ``datetime``, and both go before the
     record's own.
     """
     lifetime = check_lifetime("ttl", ttl)
     instant = None if expiry is None else check_time("expiry", expiry)
-    if lifetime is None:
-        if instant is not None:
-            return instant
+    if lifetime is None and instant is None:
         lifetime = record.expiry
-    if lifetime is None:
-        return None
     try:
-        return clock() + lifetime
+        if lifetime is not None:
+            instant = clock() + lifetime
+        return None if instant is None else _in_utc(instant)
     except OverflowError as error:
         raise InvalidArgumentError(
-            f"record {shown(record.key)} would expire after the year 9999; leave the expiry out to keep it",
+            f"record {shown(record.key)} would expire outside of the years 1 to 9999; leave the expiry out "
+            "to keep it",
             key=record.key,
         ) from error
+
+
+def _in_utc(instant: datetime) -> datetime:
+    """``instant`` in UTC, as a plain ``datetime``: nobody relies on what a class of it makes of itself."""
+    utc = datetime.astimezone(instant, UTC)
+    if type(utc) is datetime:
+        return utc
+    day = utc.year, utc.month, utc.day
+    return datetime(*day, utc.hour, utc.minute, utc.second, utc.microsecond, UTC)
 
 
 def check_clock(clock: object) -> Clock:

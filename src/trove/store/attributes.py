@@ -1,4 +1,4 @@
-"""What a record has beside its value where things have attributes: a content type, and the instant of its end."""
+"""What a record has beside its value where things have attributes: a type, and the instant of its end."""
 
 from __future__ import annotations
 

@@ -123,7 +123,17 @@ class DriverStore(Store):
             super()._write_one(key, value, expires_at)
 
     def _read_many(self, keys: list[str]) -> Iterable[Record | None]:
-        return super()._read_many(keys) if self._rows is None else map(self._read_one, keys)
+        rows = self._rows
+        if rows is None:
+            return super()._read_many(keys)
+        return (self._read_by(rows, key) for key in keys)
+
+    def _read_by(self, rows: Records, key: str) -> Record | None:
+        record: Record | None = rows.read(key)
+        if record is not ELSEWHERE:
+            return record
+        # Not by _read_one: what others have put here may have a key that no record can have.
+        return self._made(key, self._load(self._space, self._around(key)))
 
     def _load(self, space: Space, key: str) -> Stored | None:
         try:
@@ -159,8 +169,8 @@ class DriverStore(Store):
         self._driver.delete(self._bucket, name_of(space, key))
 
     def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
-        # The engine's clock is the machine's, too: it lists nothing that is gone.
-        hides_by_itself, cursor = self._rows is not None and self._clock is utc_now, ""
+        # The engine's clock is the machine's, too: of its own rows it lists none that is gone.
+        rows, cursor = self._rows if self._clock is utc_now else None, ""
         while True:
             page = self._driver.list(
                 self._bucket, prefix=name_of(space, prefix), max_keys=PAGE_KEYS, cursor=cursor
@@ -169,7 +179,11 @@ class DriverStore(Store):
                 key = key_in(space, info.key)
                 if key is None or not key.endswith(suffix):
                     continue
-                if hides_by_itself or (instant := instant_in(key, info.metadata)) is None or instant > now:
+                if (
+                    (rows is not None and rows.is_own(info))
+                    or (instant := instant_in(key, info.metadata)) is None
+                    or instant > now
+                ):
                     yield key
             cursor = page.next_token
             if not cursor:

@@ -46,6 +46,7 @@ class EngineStore(DriverStore):
     def _prepare(self) -> None:
         durability = cast(str, self._options["durability"])
         if self._opened_with != durability:
+            self._rows = None
             self._driver.close()
             self._opened_with = None
             self._driver.open(self._dsn, durability=durability, lifecycle="auto")
