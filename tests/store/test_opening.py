@@ -204,3 +204,19 @@ def test_child_forked_while_locks_were_held_goes_on() -> None:
                 cached.write(Record(f"key-{number}", b""))
             os._exit(0 if sound else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("dsn", "option"),
+    [("etcd://host", "user"), ("etcd://host", "password"), ("cloudflare://a:t@n", "token")],
+)
+def test_part_of_the_dsn_is_refused_as_an_option(dsn: str, option: str) -> None:
+    with pytest.raises(InvalidDSNError, match=option):
+        store.open(dsn, **{option: "x"})
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "nan", "inf", "1e12", "soon", ""])
+@pytest.mark.parametrize("dsn", ["etcd://host", "cloudflare://a:t@n", "postgresql://host"])
+def test_bad_timeout_in_a_dsn_is_refused(dsn: str, timeout: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="timeout"):
+        store.open(f"{dsn}?timeout={timeout}")

@@ -62,7 +62,8 @@ def kv() -> None:
     """Keep small records under keys, each with an expiry of its own.
 
     LOCATION is a bucket that holds records, and the key of one: DSN#bucket/key, or bucket/key with TROVE_DSN.
-    In a store of records, such as postgresql://, there are no buckets: DSN#key.
+    In a store of records, such as postgresql://, there are no buckets: DSN#key. What it keeps them in, a
+    table for one, is made when it is not there.
     """
 
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import click
 
@@ -157,7 +156,7 @@ class Stores:
 
     def __init__(self) -> None:
         self._drivers: dict[str, Driver] = {}
-        self._records: dict[str, Store] = {}
+        self._records: dict[object, Store] = {}
         self._written: set[str] = set()
         self._closing = ExitStack()
 
@@ -174,11 +173,12 @@ class Stores:
         """The driver of a location, open to read; also to write, if the run writes to its store."""
         return self._open(location, make=False)
 
-    def records(self, dsn: str, **options: Any) -> Store:
-        """The store of records for ``dsn``; the first call's ``options`` count."""
-        if dsn not in self._records:
-            self._records[dsn] = self._closing.enter_context(store.open(dsn, **options))
-        return self._records[dsn]
+    def records(self, dsn: str, **options: str) -> Store:
+        """The store of records for ``dsn``, with ``options``."""
+        name = dsn, *sorted(options.items())
+        if name not in self._records:
+            self._records[name] = self._closing.enter_context(store.open(dsn, **options))
+        return self._records[name]
 
     def _open(self, location: Location, *, make: bool) -> Driver:
         dsn = location.dsn

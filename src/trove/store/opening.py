@@ -119,6 +119,7 @@ def open_etcd(dsn: str, **options: Any) -> Store:
         )
     if parsed.scheme == "etcds":
         given.setdefault("tls", create_default_context())
+    _refuse_what_the_dsn_has(given, "user", "password", "endpoints")
     return EtcdStore(parsed.host or (), user=parsed.user, password=parsed.password, **given)
 
 
@@ -132,6 +133,7 @@ def open_cloudflare(dsn: str, **options: Any) -> Store:
             "a cloudflare:// DSN names an account, its token and a KV namespace by its ID; write "
             "cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID"
         )
+    _refuse_what_the_dsn_has(given, "account", "token", "namespace_id")
     return CloudflareStore(parsed.user, parsed.password, parsed.host, **given)
 
 
@@ -158,6 +160,12 @@ class _OwningStore(DriverStore):
     def _release(self) -> None:
         super()._release()
         self._driver.close()
+
+
+def _refuse_what_the_dsn_has(options: dict[str, Any], *names: str) -> None:
+    for name in names:
+        if name in options:
+            raise InvalidDSNError(f"{name} is a part of the DSN; give it there, and not in open()")
 
 
 def _check_bare(dsn: str, scheme: str) -> None:

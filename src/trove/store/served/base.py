@@ -10,6 +10,9 @@ from ...driver import check_timeout
 from ...errors import InvalidArgumentError, UnsupportedOptionError, shown
 from ..base import Store
 
+LONGEST_TIMEOUT = 86_400.0
+"""Seconds."""
+
 
 class ServedStore(Store):
     """Records on a server.
@@ -30,9 +33,10 @@ class ServedStore(Store):
     def _check_own(self, options: dict[str, Any]) -> dict[str, Any]:
         if "timeout" in options:
             timeout = check_timeout(options["timeout"])
-            if not timeout:
+            if not timeout or timeout > LONGEST_TIMEOUT:
                 raise InvalidArgumentError(
-                    f"timeout is {shown(options['timeout'])}; give the seconds a call may take, above zero"
+                    f"timeout is {shown(options['timeout'])}; give the seconds a call may take, above zero "
+                    f"and at most {LONGEST_TIMEOUT:,.0f}"
                 )
             options["timeout"] = timeout
         return options
