@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import trove
-from trove._engine.engine import _blocks  # type: ignore[attr-defined]
+from trove._engine.objects import _blocks  # type: ignore[import-not-found]
 from trove.driver.options import guess_content_type
 from trove.drivers.engine import EngineDriver
 from trove.errors import BucketNotFoundError, InvalidArgumentError

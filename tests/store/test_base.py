@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
 from trove import store
-from trove.errors import InvalidArgumentError, UnsupportedOptionError
-from trove.store import MemoryStore
+from trove.errors import BackendUnavailableError, InvalidArgumentError, UnsupportedOptionError
+from trove.store import MemoryStore, Record
 
 
 def test_nodes_are_refused_by_stores_without_servers() -> None:
@@ -27,3 +29,73 @@ def test_bad_clock_is_refused(clock: Any) -> None:
 def test_stores_are_there_by_name() -> None:
     for name in store.__all__:
         assert hasattr(store, name)
+
+
+class Down(MemoryStore):
+    """A backend that is down, as who asks is told after a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tries = 0
+        self.asked, self.answers = Event(), Event()
+
+    def _prepare(self) -> None:
+        self.tries += 1
+        self.asked.set()
+        assert self.answers.wait(30)
+        raise BackendUnavailableError("down") from OSError("no")
+
+
+def test_those_who_wait_for_a_backend_that_is_down_are_told_together() -> None:
+    store = Down()
+    told = []
+
+    def ask() -> None:
+        with pytest.raises(BackendUnavailableError) as caught:
+            store.get("key")
+        told.append(caught.value)
+
+    threads = [Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    assert store.asked.wait(30)
+    store.answers.set()
+    for thread in threads:
+        thread.join()
+    assert len({id(error) for error in told}) == 8
+    assert all(isinstance(error.__cause__, OSError) for error in told)
+    assert store.tries <= 8
+    before = store.tries
+    ask()
+    assert store.tries == before + 1
+
+
+@pytest.mark.parametrize("many", [sys.maxsize, 2**64, 10**30])
+def test_limits_and_offsets_beyond_what_can_be_counted(many: int) -> None:
+    with MemoryStore() as store:
+        store.write(Record("a", b""))
+        store.write(Record("b", b""))
+        assert store.list(limit=many, offset=1) == ["b"]
+        assert store.list(offset=many) == []
+        assert store.read("a", prefix=True, offset=many, limit=many) == []
+        assert [record.key for record in store.read("", prefix=True, limit=many)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("tells", [None, 5, datetime(2026, 1, 1)], ids=str)
+def test_clock_that_no_longer_tells_a_time(tells: Any) -> None:
+    moment: list[Any] = [datetime.now(UTC)]
+    with MemoryStore(clock=lambda: moment[0]) as store:
+        store.write(Record("key", b""), ttl=timedelta(hours=1))
+        moment[0] = tells
+        with pytest.raises(InvalidArgumentError, match="clock"):
+            store.get("key")
+
+
+def test_time_to_live_up_to_the_end_of_the_calendar_in_another_zone() -> None:
+    east = timezone(timedelta(hours=-11))
+    late = datetime(9999, 12, 31, 10, tzinfo=east)
+    with MemoryStore(clock=lambda: late - timedelta(hours=24)) as store:
+        with pytest.raises(InvalidArgumentError):
+            store.write(Record("key", b""), ttl=timedelta(hours=30))
+        store.write(Record("key", b""), ttl=timedelta(hours=20))
+        assert store.read("key")[0].expiry == timedelta(hours=20)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from harness.interrupting import interrupted_everywhere
 
 from trove.errors import DriverClosedError, InvalidArgumentError, RecordNotFoundError, StorageIOError
-from trove.store import CachedStore, MemoryStore, Record, ScopedStore, Store, Stored
+from trove.store import CachedStore, MemoryStore, NoopStore, Record, ScopedStore, Store, Stored, cached
 from trove.store.base import Space
 from trove.testing import ManualClock
 from trove.testing.suite.threads import PATIENCE, Call, together
@@ -361,3 +364,36 @@ def test_close_closes_all_also_when_one_can_not() -> None:
 def test_a_scope_of_a_cache_is_a_scope_of_its_stores(stores: list[Watched]) -> None:
     ScopedStore(CachedStore(*stores), "a").write(Record("key", b""))
     assert [store.list() for store in stores] == [["a/key"]] * 3
+
+
+def test_interrupt_at_any_step_of_a_read_leaves_nobody_waiting() -> None:
+    slow = MemoryStore()
+    slow.write(Record("key", b"value"))
+    steps = 0
+    for last in (slow, NoopStore()):
+        store = CachedStore(MemoryStore(), last)
+        store.init()
+
+        def read(store: CachedStore = store) -> None:
+            store._stores[0].delete("key")
+            store.get("key")
+
+        for _ in interrupted_everywhere(cached.__file__, read):
+            steps += 1
+            follower = Thread(target=store.get, args=["key"], daemon=True)
+            follower.start()
+            follower.join(10)
+            assert not follower.is_alive()
+    assert steps > 20
+
+
+def test_times_of_a_zone_in_which_hours_come_twice() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    moment = [datetime(2026, 10, 25, 0, 50, tzinfo=UTC)]  # the clocks go back ten minutes later
+    with CachedStore(MemoryStore(clock=lambda: moment[0].astimezone(berlin))) as store:
+        store.write(Record("key", b""), ttl=timedelta(minutes=30))
+        moment[0] += timedelta(minutes=29)
+        assert store.read("key")[0].expiry == timedelta(minutes=1)
+        moment[0] += timedelta(minutes=1)
+        assert store.get("key") is None
+        assert store.list() == []

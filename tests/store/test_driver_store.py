@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import trove
 from trove.driver import ObjectInfo, ObjectIterator
 from trove.drivers.memory import MemoryDriver
 from trove.errors import (
@@ -182,3 +184,27 @@ def test_a_listing_costs_what_matches_its_prefix(driver: Watched) -> None:
     driver.listed.clear()
     assert next(store.scan(prefix="user-")).key == "user-0000"
     assert driver.listed == [1000]
+
+
+def test_driver_that_is_closed_while_a_record_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with trove.open(f"file://{tmp_path}/files?durability=relaxed") as driver:
+        store = DriverStore(driver)
+        store.write(Record("key", b"value"))
+        get = driver.get
+
+        def get_and_close(*args: Any, **options: Any) -> Any:
+            reader = get(*args, **options)
+            driver.close()
+            return reader
+
+        monkeypatch.setattr(driver, "get", get_and_close)
+        with pytest.raises(DriverClosedError):
+            store.get("key")
+
+
+def test_driver_that_writes_nothing_and_has_no_bucket_of_records(tmp_path: Path) -> None:
+    trove.open(f"trove://{tmp_path}/store").close()
+    with trove.open(f"trove://{tmp_path}/store?mode=r") as driver, pytest.raises(BucketNotFoundError):
+        DriverStore(driver).get("key")

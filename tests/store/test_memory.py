@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from harness.interrupting import interrupted_everywhere
 
-from trove.store import MemoryStore, Record
+from trove.store import MemoryStore, Record, memory
 from trove.testing import ManualClock
 
 HOUR = timedelta(hours=1)
@@ -33,3 +34,21 @@ def test_memory_of_one_key_written_often_does_not_grow(clock: ManualClock) -> No
     assert len(store._due) < 100
     clock.advance(HOUR)
     assert store.list() == []
+
+
+def test_interrupt_at_any_step_leaves_a_store_that_lists() -> None:
+    store = MemoryStore()
+    steps = 0
+    for call in (
+        lambda: store.delete("key"),
+        lambda: store.write(Record("new", b"")),
+        lambda: store.write(Record("due", b""), ttl=timedelta(microseconds=1)),
+    ):
+        for _ in interrupted_everywhere(memory.__file__, call):
+            steps += 1
+            assert set(store.list()) <= {"key", "new"}
+            for key in ("key", "new"):
+                store.delete(key)
+            store.write(Record("key", b""))
+            assert store.list() == ["key"]
+    assert steps > 10

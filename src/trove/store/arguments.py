@@ -21,6 +21,7 @@ MAX_KEY_BYTES = 512
 """In UTF-8, with the prefix, the suffix and the scopes around it."""
 
 MAX_NAMESPACE_BYTES = 128
+_MOST = 1 << 60  # more than there are keys, and two of them can be counted
 MOST_BYTES = 4
 """That one character can take in UTF-8."""
 
@@ -59,7 +60,7 @@ def check_count(name: str, value: object) -> int:
     """A limit or an offset: a whole number from 0 on."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise InvalidArgumentError(f"{name} is {shown(value)}; give a whole number from 0 on")
-    return value
+    return min(value, _MOST)
 
 
 def check_flag(name: str, value: object) -> bool:
@@ -123,13 +124,26 @@ def _in_utc(instant: datetime) -> datetime:
 
 
 def check_clock(clock: object) -> Clock:
-    """A callable without arguments that tells the time."""
+    """A callable without arguments that tells the time, as one that tells it in UTC."""
     if not callable(clock):
         raise InvalidArgumentError(
             f"clock is {shown(clock)}; give a callable that returns a timezone-aware datetime"
         )
-    check_time("what the clock tells", clock())
-    return clock
+    if clock is utc_now or isinstance(clock, _InUTC):
+        return clock
+    in_utc = _InUTC(clock)
+    in_utc()
+    return in_utc
+
+
+class _InUTC:
+    """A clock that tells in UTC what another one tells: with times of a zone of its own, hours come twice."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def __call__(self) -> datetime:
+        return _in_utc(check_time("what the clock tells", self._clock()))
 
 
 def check_options(store: str, defaults: Mapping[str, Any], given: Mapping[str, object]) -> dict[str, Any]:

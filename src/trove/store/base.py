@@ -6,13 +6,14 @@ import builtins
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar, overload
 
 from ..driver.forking import renew_in_child
-from ..errors import DriverClosedError, RecordNotFoundError, UnsupportedOptionError, shown
+from ..errors import DriverClosedError, RecordNotFoundError, TroveError, UnsupportedOptionError, shown
 from .arguments import (
     MAX_KEY_BYTES,
     MOST_BYTES,
@@ -81,6 +82,7 @@ class Store(ABC):
         self._clock = check_clock(clock)
         self._closed = False
         self._ready = False
+        self._failed: TroveError | None = None  # how the last try to set the backend up ended
         self._init_lock = threading.RLock()
         renew_in_child(self)
         self._fits = 0
@@ -109,10 +111,14 @@ class Store(ABC):
             self._apply({**before, **self._checked(options)})
             try:
                 self._prepare()
-            except BaseException:
+            except BaseException as error:
                 self._apply(before)
                 self._ready = False  # the next call sets the backend up again
+                if isinstance(error, TroveError):
+                    self._failed = copy(error)  # without the frames of its traceback
+                    self._failed.__cause__ = error.__cause__
                 raise
+            self._failed = None
             self._fits = self._room(self._space) - len(self._around(""))
             self._ready = True
 
@@ -299,9 +305,15 @@ class Store(ABC):
     def _be_ready(self) -> None:
         self._check_open()
         if not self._ready:
+            failed_before = self._failed
             with self._init_lock:
-                if not self._ready:
-                    self.init()
+                if self._ready:
+                    return
+                failed = self._failed
+                if failed is not None and failed is not failed_before:
+                    # While this one waited. Were each to try by itself, the last would wait for all before.
+                    raise copy(failed) from failed.__cause__
+                self.init()
 
     def _check_open(self) -> None:
         if self._closed:

@@ -19,6 +19,25 @@ Place: TypeAlias = tuple[Space, str]
 Flight: TypeAlias = "Future[Stored | None]"
 
 
+class _Leader:
+    """Whoever asks for all who wait for ``flight``: should it come to no end, they are to ask anew.
+
+    It also ends with the frame that has it: an interrupt can come at any step, of a ``finally`` too.
+    """
+
+    _flight: Flight | None = None
+
+    def __init__(self, flight: Flight) -> None:
+        self._flight = flight
+
+    def no_more(self) -> None:
+        if self._flight is not None:
+            self._flight.cancel()
+
+    def __del__(self) -> None:
+        self.no_more()
+
+
 class CachedStore(Store):
     """Reads fall through ``stores``, the fastest first, and fill those above with the time left.
 
@@ -30,7 +49,8 @@ class CachedStore(Store):
     Its own option is ``skip_failing``, ``False`` by itself: one store that fails is an error, and after a
     write what stands in it and above it is deleted, where that works, rather than left as it was. With
     ``True`` a failing store is passed over: a read is an error only when no store has the record and the last
-    one failed, a write or delete when all stores fail. Listings need the last store in either case.
+    one failed, a write or delete when all stores fail. A store does not know what it was passed over for:
+    when it is back it has what it had, until that expires. Listings need the last store in either case.
 
     Options are put around keys before they reach the stores, which keep their own. It goes by the clock of
     the last store, and ``close`` closes all.
@@ -89,33 +109,28 @@ class CachedStore(Store):
                 return stored
         place = space, key
         while True:
-            with self._flights_lock:
-                flight = self._flights.get(place)
-                leads = flight is None
-                if flight is None:
-                    flight = self._flights[place] = Future()
-            if leads:
-                return self._lead(place, flight)
+            own: Flight = Future()
+            leads = _Leader(own)
+            try:
+                with self._flights_lock:
+                    flight = self._flights.get(place)
+                    if flight is None or flight.done():  # one that is done was left by an interrupt
+                        flight = self._flights[place] = own
+                if flight is own:
+                    stored = self._walk(place, own)
+                    self._land(place, own)
+                    own.set_result(stored)
+                    return stored
+            except Exception as error:
+                self._land(place, own)
+                own.set_exception(error)
+                raise
+            finally:
+                leads.no_more()  # interrupted, perhaps
             try:
                 return flight.result()
-            except CancelledError:  # whoever asked was interrupted
+            except CancelledError:
                 continue
-
-    def _lead(self, place: Place, flight: Flight) -> Stored | None:
-        """Ask the stores for all who wait for ``flight``."""
-        try:
-            stored = self._walk(place, flight)
-        except Exception as error:
-            self._land(place, flight)
-            flight.set_exception(error)
-            raise
-        except BaseException:
-            self._land(place, flight)
-            flight.cancel()
-            raise
-        self._land(place, flight)
-        flight.set_result(stored)
-        return stored
 
     def _walk(self, place: Place, flight: Flight) -> Stored | None:
         last: Exception | None = None

@@ -7,7 +7,6 @@ object's metadata, and the driver is told it, too, where it can honour ``expires
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -18,8 +17,10 @@ from ..drivers.engine import EngineDriver
 from ..errors import (
     BucketExistsError,
     BucketNotFoundError,
+    DriverClosedError,
     InvalidArgumentError,
     ObjectNotFoundError,
+    TroveError,
     UnsupportedOptionError,
     shown,
 )
@@ -80,9 +81,13 @@ class DriverStore(Store):
         self._driver.ping()
         try:
             self._driver.list(self._bucket, max_keys=1).close()
-        except BucketNotFoundError:
-            with suppress(BucketExistsError):  # another one was faster
+        except BucketNotFoundError as missing:
+            try:
                 self._driver.create_bucket(self._bucket)
+            except BucketExistsError:
+                pass  # another one was faster
+            except UnsupportedOptionError:  # a driver that writes nothing
+                raise missing from None
         if isinstance(self._driver, EngineDriver):
             self._rows = self._rows_of(self._driver)
 
@@ -141,6 +146,11 @@ class DriverStore(Store):
                 return Stored(reader.read(), instant_in(key, reader.info.metadata))
         except ObjectNotFoundError:
             return None
+        except ValueError as error:
+            if isinstance(error, TroveError):
+                raise
+            # The driver was closed while the object was read.
+            raise DriverClosedError.of(self._driver.name) from error
 
     def _save(self, space: Space, key: str, stored: Stored) -> None:
         name = name_of(space, key)

@@ -20,7 +20,8 @@ class EngineStore(DriverStore):
 
     Its own options are ``bucket`` and ``durability``: ``"full"`` (by itself) flushes every write to the disk
     before it returns, ``"relaxed"`` about once a second; either way no write is lost when a process dies.
-    What has expired is freed in the background, about once a minute. Any number of threads and processes may
+    What has expired, by this store's clock or by the machine's, is gone, and freed in the background, about
+    once a minute. Any number of threads and processes may
     use one folder. The folder is opened by ``init``, and let go of by ``close``.
     """
 
@@ -60,6 +61,8 @@ class EngineStore(DriverStore):
 
 def _absolute(path: str | os.PathLike[str]) -> str:
     text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if isinstance(text, str) and "://" in text:
+        raise InvalidArgumentError(f"path is {shown(text)}, a DSN; give a path, or use trove.store.open()")
     if not isinstance(text, str) or not text or "\0" in text:
         raise InvalidArgumentError(f"path is {shown(path)}; give the path of a folder as a str or a Path")
     try:

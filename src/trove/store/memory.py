@@ -88,8 +88,9 @@ class MemoryStore(Store):
 
     def _remove(self, space: Space, key: str) -> None:
         records = self._spaces.get(space, {})
-        if records.pop(key, None) is not None:
-            self._sorted.pop(space, None)
+        if key in records:
+            self._sorted.pop(space, None)  # first: an interrupt may come between the two
+            del records[key]
             if not records:
                 del self._spaces[space]
 
