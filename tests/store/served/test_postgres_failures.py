@@ -18,7 +18,7 @@ from harness.tcp_proxy import Proxy, proxy, silent_port
 
 from trove.errors import BackendUnavailableError, DriverClosedError, TroveError
 from trove.store import PostgresStore, Record
-from trove.store.served.base import MAYBE_DONE, NOT_DONE
+from trove.store.served.base import LONGEST_TIMEOUT, MAYBE_DONE, NOT_DONE
 from trove.testing.suite.threads import PATIENCE, Call, together
 
 if TYPE_CHECKING:
@@ -285,6 +285,8 @@ def test_statements_end_on_the_server_whatever_its_own_limit_is(postgres: Postgr
         assert store._run("SHOW statement_timeout", (), list, store._until(), twice=True) == [("2500ms",)]
         store.init(timeout=60)
         assert store._run("SHOW statement_timeout", (), list, store._until(), twice=True) == [("1min",)]
+        store.init(timeout=LONGEST_TIMEOUT)
+        assert store._run("SHOW statement_timeout", (), list, store._until(), twice=True) == [("1d",)]
 
 
 def test_what_the_server_rolled_back_is_done_again(postgres: PostgresServer, table: str) -> None:

@@ -42,7 +42,6 @@ FULL = "53100"
 
 SHORTEST_PAUSE = 0.001
 LONGEST_PAUSE = 0.1
-MOST_MILLISECONDS = (1 << 31) - 1
 LEAST_CONNECT_TIMEOUT = 2  # of libpq
 NO_ANSWER = "no answer in time"
 
@@ -105,7 +104,7 @@ class PostgresServer:
         self._settings = settings
         self._nodes = nodes
         self._most = connections
-        self._milliseconds = min(math.ceil(timeout * 1000), MOST_MILLISECONDS)
+        self._milliseconds = math.ceil(timeout * 1000)
         self._closed = False
         self._renew_locks()
         renew_in_child(self)
