@@ -6,13 +6,17 @@ import json
 import random
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
+from harness.servers import wait_for
+from psycopg import sql
 
 import trove
 from trove.errors import (
@@ -25,7 +29,7 @@ from trove.errors import (
 from trove.store import PostgresStore, Record, ScopedStore, Store
 from trove.store.served import postgres as module
 from trove.testing import ManualClock
-from trove.testing.suite.threads import together
+from trove.testing.suite.threads import PATIENCE, together
 
 if TYPE_CHECKING:
     from harness.postgres_server import PostgresServer
@@ -133,6 +137,31 @@ def test_bad_option_is_refused(options: dict[str, Any]) -> None:
         PostgresStore("postgresql://h/db", **options)
 
 
+@pytest.mark.parametrize(
+    "name", ["per%cent %41", "a@b:c/d", "söme späce 鍵", "q?x=1&y#z", r"it's \"\\", "a=b"]
+)
+def test_user_password_and_database_of_any_characters(
+    postgres: PostgresServer, table: str, name: str
+) -> None:
+    quoted = sql.Identifier(name).as_string()
+    login = sql.Literal(f"pass {name}").as_string()
+    postgres.execute(f"CREATE ROLE {quoted} LOGIN PASSWORD {login}")
+    postgres.execute(f"CREATE DATABASE {quoted} OWNER {quoted}")
+    try:
+        user, password = quote(name, safe=""), quote(f"pass {name}", safe="")
+        server = f"127.0.0.1:{postgres.port}"
+        for dsn in (
+            f"postgresql://{user}:{password}@{server}/{user}",
+            f"postgresql://{server}?user={user}&password={password}&dbname={user}",
+        ):
+            with trove.store.open(dsn) as store:
+                store.write(Record("key", b""))
+                assert store.list() == ["key"]
+    finally:
+        postgres.execute(f"DROP DATABASE {quoted} WITH (FORCE)")
+        postgres.execute(f"DROP ROLE {quoted}")
+
+
 # The table.
 
 
@@ -181,6 +210,53 @@ def test_table_of_somebody_else_is_an_error_that_says_so(
         with pytest.raises(StorageIOError, match=f"'{table}' is no table of records"):
             store.init()
         assert postgres.execute(f"SELECT * FROM {table}") == []
+
+
+@pytest.mark.parametrize("key", ["", ", PRIMARY KEY (key, space, expires_at)"], ids=["none", "others"])
+def test_table_without_the_primary_key_is_an_error_that_says_so(
+    postgres: PostgresServer, table: str, key: str
+) -> None:
+    postgres.execute(
+        f"CREATE TABLE {table} (space bytea, key bytea, value bytea, expires_at timestamptz{key})"
+    )
+    with PostgresStore(postgres.dsn, table=table) as store:
+        with pytest.raises(
+            StorageIOError, match=f"'{table}' is no table of records, as it has no primary key"
+        ):
+            store.init()
+        assert postgres.execute(f"SELECT * FROM {table}") == []
+
+
+def test_table_that_may_only_be_read_is_read(
+    postgres: PostgresServer, store: PostgresStore, table: str
+) -> None:
+    store.write(Record("key", b"value"))
+    user = f"reader_of_{table}"
+    postgres.execute(f"CREATE ROLE {user} LOGIN PASSWORD 'p4ss'; GRANT SELECT ON {table} TO {user}")
+    try:
+        dsn = f"postgresql://{user}:p4ss@127.0.0.1:{postgres.port}/postgres"
+        with PostgresStore(dsn, table=table) as reader:
+            assert reader.list() == ["key"]
+            with pytest.raises(StorageIOError, match="permission denied for table"):
+                reader.write(Record("key", b"new"))
+    finally:
+        postgres.execute(f"DROP OWNED BY {user}; DROP ROLE {user}")
+
+
+@pytest.mark.parametrize("made", ["TYPE {} AS ENUM ('a')", "DOMAIN {} AS int"], ids=["enum", "domain"])
+def test_name_that_something_else_has_is_an_error_that_says_so(
+    postgres: PostgresServer, table: str, made: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres.execute("CREATE " + made.format(table))
+    try:
+        with PostgresStore(postgres.dsn, table=table, timeout=2) as store:
+            counts = count_statements(store, monkeypatch)
+            with pytest.raises(StorageIOError, match=f"name '{table}' is taken by something else") as raised:
+                store.init()
+            assert isinstance(raised.value.__cause__, psycopg.errors.DuplicateObject)
+            assert counts.total() <= 7
+    finally:
+        postgres.execute(f"DROP {made.split()[0]} {table}")
 
 
 def test_init_by_many_threads_at_once(postgres: PostgresServer, table: str) -> None:
@@ -245,6 +321,24 @@ def test_namespaces_in_one_another_that_no_index_takes_are_refused_before_any_ca
     assert not counts
     nested.write(Record(longest, b""))
     assert nested.list() == [longest]
+
+
+def test_short_key_in_namespaces_that_no_index_takes_is_refused_before_any_call(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nested: Store = store
+    for _ in range(31):
+        nested = ScopedStore(nested, "a", namespace="n" * 128)
+    nested.init()
+    counts = count_statements(store, monkeypatch)
+    for call in (
+        lambda: nested.write(Record("k", b"")),
+        lambda: nested.read("k"),
+        lambda: nested.delete("k"),
+    ):
+        with pytest.raises(InvalidKeyError):
+            call()
+    assert not counts
 
 
 # What reading costs.
@@ -389,3 +483,39 @@ def test_a_write_that_is_done_is_no_error_when_nothing_can_be_deleted(
     store.write(Record("key", b""))
     store.init()
     assert store.list() == ["key"]
+
+
+def test_a_write_that_is_done_is_no_error_when_the_store_is_closed_meanwhile(
+    postgres: PostgresServer, store: PostgresStore, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def close_and_tell() -> datetime:  # asked for between the write and what is deleted beside it
+        store.close()
+        return datetime.now(UTC)
+
+    monkeypatch.setattr(store, "_clock", close_and_tell)
+    store._free_at = 0
+    store.write(Record("key", b""))
+    assert rows_in(postgres, table) == ["key"]
+
+
+def test_a_write_waits_for_what_is_deleted_beside_it_a_moment_only(
+    postgres: PostgresServer, table: str, clock: ManualClock
+) -> None:
+    with (
+        psycopg.connect(postgres.dsn, autocommit=True) as theirs,
+        PostgresStore(postgres.dsn, table=table, clock=clock, timeout=PATIENCE) as store,
+    ):
+        store.write(Record("due", b""), expiry=clock() - HOUR)
+        theirs.execute("SELECT pg_advisory_lock(1)")
+        postgres.execute(f"""
+            CREATE FUNCTION wait_{table}() RETURNS trigger LANGUAGE plpgsql
+                AS 'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END';
+            CREATE TRIGGER wait BEFORE DELETE ON {table} EXECUTE FUNCTION wait_{table}()
+        """)
+        store._free_at = 0
+        began = time.monotonic()
+        store.write(Record("key", b""))
+        assert time.monotonic() - began < PATIENCE / 2
+        assert rows_in(postgres, table) == ["due", "key"]
+        theirs.execute("SELECT pg_advisory_unlock(1)")
+        wait_for(lambda: rows_in(postgres, table) == ["key"])

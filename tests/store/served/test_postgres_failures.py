@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from harness.postgres_server import PASSWORD
-from harness.servers import free_port
+from harness.servers import free_port, wait_for
 from harness.tcp_proxy import Proxy, proxy, silent_port
 
 from trove.errors import BackendUnavailableError, DriverClosedError, TroveError
 from trove.store import PostgresStore, Record
+from trove.store.served.base import LONGEST_TIMEOUT, MAYBE_DONE, NOT_DONE
 from trove.testing.suite.threads import PATIENCE, Call, together
 
 if TYPE_CHECKING:
@@ -67,18 +68,16 @@ def locked(postgres: PostgresServer, table: str) -> Iterator[psycopg.Connection[
         yield connection
 
 
-def wait_for(postgres: PostgresServer, query: str, expected: object) -> None:
-    """Wait until ``query`` is answered with ``expected``; the server tells nobody when."""
-    until = time.monotonic() + PATIENCE
-    while (answer := postgres.execute(query)[0][0]) != expected:
-        assert time.monotonic() < until, answer
-        time.sleep(0.01)
+def count(postgres: PostgresServer, what: str = "true") -> int:
+    """How many connections of stores the server has, of which is true ``what``."""
+    query = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'trove' AND {what}"
+    found: int = postgres.execute(query)[0][0]
+    return found
 
 
-WAITING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'trove' AND wait_event_type = 'Lock'"
-)
-CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'trove'"
+def wait_for_waiting(postgres: PostgresServer, number: int) -> None:
+    """Wait until so many statements of stores wait for a lock."""
+    wait_for(lambda: count(postgres, "wait_event_type = 'Lock'") == number)
 
 
 # Servers that can't be reached.
@@ -156,7 +155,9 @@ def test_a_change_whose_connection_ends_is_an_error_and_is_not_repeated(
     postgres: PostgresServer, store: PostgresStore, between: Proxy, table: str, call: str, act: str
 ) -> None:
     between.at(KEY.encode(), act)
-    with pytest.raises(BackendUnavailableError, match="was done, or was not") as raised:
+    with pytest.raises(
+        BackendUnavailableError, match="whether it was done is not known: look before"
+    ) as raised:
         CALLS[call](store)
     assert isinstance(raised.value.__cause__, psycopg.OperationalError)
     assert between.seen == 1
@@ -220,7 +221,7 @@ def test_a_write_that_was_told_failed_is_not_carried_out_much_later(
         with locked(postgres, table) as theirs:
             with within(SHORT), pytest.raises(BackendUnavailableError):
                 store.write(Record(KEY, b"new"))
-            wait_for(postgres, WAITING, 0)
+            wait_for_waiting(postgres, 0)
             theirs.commit()
         assert store.read(KEY)[0].value == b"theirs"
 
@@ -230,13 +231,13 @@ def test_more_calls_than_connections_wait_for_one_another(postgres: PostgresServ
         store.write(Record(KEY, b"old"))
         with locked(postgres, table) as theirs:
             first = Call(lambda: store.write(Record(KEY, b"new")))
-            wait_for(postgres, WAITING, 1)
+            wait_for_waiting(postgres, 1)
             second = Call(lambda: store.read(KEY))
             assert not second.done(0.1)
             theirs.rollback()
         first.end()
         assert second.end() == [Record(KEY, b"new")]
-        assert postgres.execute(CONNECTED) == [(1,)]
+        assert count(postgres) == 1
 
 
 def test_call_that_gets_no_connection_in_time_is_an_error(postgres: PostgresServer, table: str) -> None:
@@ -244,11 +245,48 @@ def test_call_that_gets_no_connection_in_time_is_an_error(postgres: PostgresServ
         store.write(Record(KEY, b"old"))
         with locked(postgres, table) as theirs:
             waiting = Call(lambda: store.write(Record(KEY, b"new")))
-            wait_for(postgres, WAITING, 1)
+            wait_for_waiting(postgres, 1)
             with pytest.raises(BackendUnavailableError, match="all 1 connections"):
                 store._server.run("SELECT 1", "t", (), list, time.monotonic() + 0.1, twice=True)
             theirs.rollback()
         waiting.end()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_error_says_whether_the_call_may_be_made_again(
+    store: PostgresStore, between: Proxy, call: str
+) -> None:
+    store.init(timeout=SHORT)
+    between.at(KEY.encode(), "silent")
+    with pytest.raises(BackendUnavailableError) as raised:
+        CALLS[call](store)
+    assert str(raised.value).endswith(MAYBE_DONE if call in WRITES else NOT_DONE)
+
+
+@pytest.mark.parametrize("call", WRITES)
+def test_a_change_that_the_server_ended_in_time_is_surely_not_done(
+    postgres: PostgresServer, table: str, call: str
+) -> None:
+    with PostgresStore(postgres.dsn, table=table) as store:
+        store.write(Record(KEY, b"old"))
+        with locked(postgres, table):
+            change = Call(lambda: CALLS[call](store))
+            wait_for_waiting(postgres, 1)
+            cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            postgres.execute(cancel)
+            with pytest.raises(BackendUnavailableError, match=f"canceling.*; {NOT_DONE}"):
+                change.end()
+        assert store.read(KEY)[0].value == b"theirs"
+
+
+def test_statements_end_on_the_server_whatever_its_own_limit_is(postgres: PostgresServer, table: str) -> None:
+    dsn = f"{postgres.dsn}?options=-cstatement_timeout%3D0"
+    with PostgresStore(dsn, table=table, timeout=2.5) as store:
+        assert store._run("SHOW statement_timeout", (), list, store._until(), twice=True) == [("2500ms",)]
+        store.init(timeout=60)
+        assert store._run("SHOW statement_timeout", (), list, store._until(), twice=True) == [("1min",)]
+        store.init(timeout=LONGEST_TIMEOUT)
+        assert store._run("SHOW statement_timeout", (), list, store._until(), twice=True) == [("1d",)]
 
 
 def test_what_the_server_rolled_back_is_done_again(postgres: PostgresServer, table: str) -> None:
@@ -262,7 +300,7 @@ def test_what_the_server_rolled_back_is_done_again(postgres: PostgresServer, tab
         store.write(Record(KEY, b"old"))
         with locked(postgres, table) as theirs:
             waiting = Call(lambda: store.write(Record(KEY, b"new")))
-            wait_for(postgres, WAITING, 1)
+            wait_for_waiting(postgres, 1)
             theirs.commit()
         waiting.end()
         assert store.read(KEY)[0].value == b"new"
@@ -277,12 +315,12 @@ def test_close_ends_all_connections(postgres: PostgresServer, table: str) -> Non
     store.write(Record(KEY, b"old"))
     with locked(postgres, table) as theirs:
         waiting = Call(lambda: store.write(Record(KEY, b"new")))
-        wait_for(postgres, WAITING, 1)
+        wait_for_waiting(postgres, 1)
         Call(lambda: store.read(KEY)).end()
         store.close()
         theirs.rollback()
     waiting.end()
-    wait_for(postgres, CONNECTED, 0)
+    wait_for(lambda: count(postgres) == 0)
     with pytest.raises(DriverClosedError):
         store.read(KEY)
 

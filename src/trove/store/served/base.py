@@ -13,6 +13,10 @@ from ..base import Store
 LONGEST_TIMEOUT = 86_400.0
 """Seconds."""
 
+# What to do about a call that had no answer, as its error says.
+NOT_DONE = "try later"
+MAYBE_DONE = "whether it was done is not known: look before you try again"
+
 
 class ServedStore(Store):
     """Records on a server.

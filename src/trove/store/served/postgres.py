@@ -1,6 +1,7 @@
 """PostgresStore: records in a table of PostgreSQL, or of what speaks its protocol and its SQL.
 
-``postgres_server`` has the connections. The SQL is also CockroachDB's.
+``postgres_server`` has the connections. The SQL is written for CockroachDB as well, on which it is not
+tested.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from datetime import datetime
 from typing import Any, ClassVar, Final, LiteralString, TypeVar
 
 from ...driver import parse_dsn
-from ...errors import InvalidArgumentError, InvalidDSNError, StorageIOError, shown
+from ...errors import InvalidArgumentError, InvalidDSNError, StorageIOError, TroveError, shown
 from ..arguments import Clock, utc_now
 from ..base import Space, Stored
-from ..naming import check_name, name_of
+from ..naming import check_name, name_of, room_for
 from .base import ServedStore, required
 
 T = TypeVar("T")
@@ -28,9 +29,15 @@ MOST_INDEXED_BYTES = 2600  # of a space and a key: PostgreSQL's B-tree takes 2,7
 # What is due is deleted in small bites: at once when a bite was full, and else after a while.
 FREED_AT_ONCE = 500
 FREE_EVERY = 60.0
+MOST_SECONDS_TO_FREE = 1.0  # for which a write waits that is done
 
 LOOK: Final = "SELECT space, key, value, expires_at FROM {table} LIMIT 0"
 COLUMN_TYPES = [17, 17, 17, 1184]  # the OIDs of bytea and timestamptz
+# Carried out it is not, but planned, for which the server looks for the primary key.
+LOOK_FOR_PRIMARY_KEY: Final = """
+    EXPLAIN INSERT INTO {table} (space, key, value) VALUES ('', '', '') ON CONFLICT (space, key) DO NOTHING
+"""
+MOST_LOOKS = 3
 # Both at once, so that no table is ever without its index.
 CREATE: Final = """
     CREATE TABLE {table} (
@@ -65,6 +72,8 @@ FREE: Final = """
 # SQLSTATEs.
 NO_TABLE = "42P01"
 NO_COLUMN = "42703"
+NO_PRIMARY_KEY = "42P10"
+NO_RIGHT = "42501"
 MADE_ALREADY = ("42P07", "42710", "23505")  # the last two where others make it at the same moment
 
 _TABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{,62}")  # the server cuts off more, and two could be one
@@ -83,16 +92,20 @@ class PostgresStore(ServedStore):
     What has expired is hidden by this store's clock, and deleted, by the earlier of this clock and the
     server's, by ``init`` and beside a write, about once a minute or for as long as there is more.
 
-    Raises :class:`~trove.errors.BackendUnavailableError` when no server can be reached, refuses the user or
-    the database, or has not answered after ``timeout`` seconds, and :class:`~trove.errors.StorageIOError` for
-    what the server refuses: a right that the user lacks, a table of other columns. The cause is psycopg's
-    error, or a TimeoutError.
+    Raises :class:`~trove.errors.BackendUnavailableError` when no server can be reached, or has not answered
+    after ``timeout`` seconds, and :class:`~trove.errors.StorageIOError` for what the server refuses: a right
+    that the user lacks, a table of other columns. A server that refuses the user, the password or the
+    database counts as not reached: its words are in the error, but libpq has no code that tells them from
+    those of one that starts, or has too many connections. The cause is psycopg's error, or a TimeoutError.
 
     What is read is asked for once more, on another connection, when one ends half way. A write or a delete is
     not, once it may have reached the server: it raises, and whether it was done is not known. Done twice, it
     would undo what others wrote in between; and the first of the two may still be under way when the second
     is answered, and undo what is written after that. What surely was not done is repeated: what was not sent
     yet, as the connection was found ended before, and what the server rolled back for another transaction.
+
+    A connection has settings of its own, the limit of time that ends statements on the server among them.
+    So a pooler in between (PgBouncer, ...) has to keep a session for each connection: session pooling.
     """
 
     OPTIONS: ClassVar[Mapping[str, Any]] = {
@@ -131,6 +144,9 @@ class PostgresStore(ServedStore):
         super()._check_whole(key, space, whole)
         check_name(key, space, whole, MOST_INDEXED_BYTES)
 
+    def _room(self, space: Space) -> int:
+        return min(super()._room(space), room_for(space, MOST_INDEXED_BYTES))
+
     # The server and its table.
 
     def _reach(self) -> None:
@@ -151,19 +167,42 @@ class PostgresStore(ServedStore):
             self._server.close()
             self._reach()
         until = self._until()
-        while (types := self._column_types(until)) is None:
+        if self._made_or_found(until) != COLUMN_TYPES:
+            raise self._no_table_of_records("its columns are others")
+        try:
+            self._rows(LOOK_FOR_PRIMARY_KEY, until=until)
+        except StorageIOError as error:
+            if _sqlstate(error) == NO_PRIMARY_KEY:
+                raise self._no_table_of_records("it has no primary key (space, key)") from error
+            if _sqlstate(error) != NO_RIGHT:  # who may only read can do without
+                raise
+        self._free_due(until)
+
+    def _made_or_found(self, until: float) -> list[int]:
+        """The types of the columns of the table, which is made where there is none."""
+        taken: StorageIOError | None = None
+        for _ in range(MOST_LOOKS):
             # Another one may make it at the same moment; where it is there, this user need not be able to.
+            if (types := self._column_types(until)) is not None:
+                return types
             try:
                 self._change(CREATE, until=until)
             except StorageIOError as error:
                 if _sqlstate(error) not in MADE_ALREADY:
                     raise
-        if types != COLUMN_TYPES:
-            raise StorageIOError(
-                f"table {shown(self._options['table'])} is no table of records, as its columns are others; "
-                "name another one with the option table"
-            )
-        self._free_due(until)
+                taken = error
+            else:
+                return COLUMN_TYPES
+        raise StorageIOError(
+            f"the name {shown(self._options['table'])} is taken by something else, which is no table; give "
+            "another one with the option table"
+        ) from (taken and taken.__cause__)
+
+    def _no_table_of_records(self, why: str) -> StorageIOError:
+        return StorageIOError(
+            f"table {shown(self._options['table'])} is no table of records, as {why}; name another one with "
+            "the option table"
+        )
 
     def _column_types(self, until: float) -> list[int] | None:
         """The types of the columns, of none where they are others; ``None`` where there is no table."""
@@ -194,9 +233,9 @@ class PostgresStore(ServedStore):
         table = self._options["table"]
         return self._server.run(statement, table, values, read, until, twice=twice)
 
-    def _rows(self, statement: LiteralString, *values: object) -> list[Any]:
+    def _rows(self, statement: LiteralString, *values: object, until: float | None = None) -> list[Any]:
         """The answer to a statement that changes nothing."""
-        return self._run(statement, values, _fetched, self._until(), twice=True)
+        return self._run(statement, values, _fetched, until or self._until(), twice=True)
 
     def _change(self, statement: LiteralString, *values: object, until: float) -> int:
         """How many rows were changed."""
@@ -238,7 +277,10 @@ class PostgresStore(ServedStore):
     def _free_due(self, until: float) -> None:
         self._free_at = time.monotonic() + FREE_EVERY
         now = self._clock()
-        with suppress(StorageIOError):  # it is hidden all the same, and the write is done
+        until = min(until, time.monotonic() + MOST_SECONDS_TO_FREE)
+        with suppress(
+            TroveError
+        ):  # it is hidden all the same, and the write is done, also if it is closed now
             if self._change(FREE, now, now, FREED_AT_ONCE, until=until) == FREED_AT_ONCE:
                 self._free_at = 0.0
 

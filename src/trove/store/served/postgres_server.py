@@ -24,6 +24,7 @@ from psycopg import sql
 
 from ...driver.forking import renew_in_child
 from ...errors import BackendUnavailableError, DriverClosedError, StorageFullError, StorageIOError
+from .base import MAYBE_DONE, NOT_DONE
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
@@ -34,13 +35,13 @@ Parts: TypeAlias = Mapping[str, str]
 
 # SQLSTATEs, in full or the class of one.
 ROLLED_BACK = ("40001", "40P01")  # nothing of the statement was done: another one was in its way
+ENDED = "57014"  # nor here: it took too long, or somebody ended it
 GOING = ("57P01", "57P02", "57P03")  # the server ends, or is not up yet
 UNAVAILABLE = ("08", "40003", "53300", "57", *ROLLED_BACK)
 FULL = "53100"
 
 SHORTEST_PAUSE = 0.001
 LONGEST_PAUSE = 0.1
-MOST_MILLISECONDS = (1 << 31) - 1
 LEAST_CONNECT_TIMEOUT = 2  # of libpq
 NO_ANSWER = "no answer in time"
 
@@ -52,8 +53,8 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
     where = ""
 
     def __init__(self, *given: Any, **named: Any) -> None:
+        self._made_in = os.getpid()  # first, as __del__ reads it
         super().__init__(*given, **named)
-        self._made_in = os.getpid()
 
     def wait(self, gen: PQGen[T], *rest: Any, **named: Any) -> T:
         return super().wait(_over_at(self.until, gen), *rest, **named)
@@ -103,7 +104,7 @@ class PostgresServer:
         self._settings = settings
         self._nodes = nodes
         self._most = connections
-        self._milliseconds = min(math.ceil(timeout * 1000), MOST_MILLISECONDS)
+        self._milliseconds = math.ceil(timeout * 1000)
         self._closed = False
         self._renew_locks()
         renew_in_child(self)
@@ -135,6 +136,7 @@ class PostgresServer:
         """
         query = _composed(statement, table)
         pause = SHORTEST_PAUSE
+        changes = not twice
         while True:
             with self._connection(until) as connection:
                 try:
@@ -147,7 +149,10 @@ class PostgresServer:
                     if lost and twice:
                         twice = False
                     elif _sqlstate(error) not in ROLLED_BACK or monotonic() + pause >= until:
-                        raise _typed(error, connection.where) from error
+                        raise _typed(error, connection.where, changes) from error
+                except BaseException:
+                    connection.close()  # what it interrupted may be under way, or be ended late
+                    raise
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -267,14 +272,13 @@ def _composed(statement: LiteralString, table: str) -> bytes:
     return sql.SQL(statement).format(table=sql.Identifier(table)).as_bytes(None)
 
 
-def _typed(error: psycopg.Error | TimeoutError, where: str) -> StorageIOError:
+def _typed(error: psycopg.Error | TimeoutError, where: str, changes: bool) -> StorageIOError:
+    """The error of a statement that ``changes`` something or doesn't."""
     state = _sqlstate(error)
     silent = isinstance(error, (psycopg.OperationalError, TimeoutError)) and not state
     if silent or state.startswith(UNAVAILABLE):
-        return BackendUnavailableError(
-            f"PostgreSQL at {where} did not answer: {_said(error)}; a write was done, or was not: check that "
-            "the server runs, then try again"
-        )
+        end = MAYBE_DONE if changes and state not in (*ROLLED_BACK, ENDED) else NOT_DONE
+        return BackendUnavailableError(f"PostgreSQL at {where} did not answer: {_said(error)}; {end}")
     kind = StorageFullError if state == FULL else StorageIOError
     return kind(
         f"PostgreSQL at {where} refused the statement: {_said(error)}; check the table and the user's rights"
