@@ -39,7 +39,8 @@ def open(dsn: str, **options: Any) -> Store:
     :class:`EtcdStore`, for which ``nodes``, addresses with commas between them, can stand in place of the
     host; ``cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID`` is a :class:`CloudflareStore`. ``namespace``,
     ``prefix``, ``suffix`` and the store's own options can stand in the DSN as parameters; further ones are
-    settings of the driver or the server. ``options`` are those of the store, and ``clock``.
+    settings of libpq or of the other driver; ``trove://`` takes none. ``options`` are those of the store, and
+    ``clock``.
 
     Raises InvalidDSNError, UnknownDriverError when there is neither a store nor a driver for the scheme, and
     what the backend raises when it is not ready.
@@ -99,7 +100,7 @@ def open_engine(dsn: str, **options: Any) -> Store:
     """An EngineStore for ``trove:///path``."""
     dsn, given = taken_off(dsn, ("bucket", "durability"), options)
     parsed = parse_dsn(dsn)
-    parsed.settings(schemes=("trove",))
+    parsed.settings(schemes=("trove",), known=(*AROUND, "bucket", "durability"))
     if parsed.user or parsed.password or parsed.host not in ("", ".", "..") or len(parsed.path) < 2:
         raise InvalidDSNError(
             "a trove:// DSN names a folder; write trove:///absolute/path or trove://./relative"
@@ -111,7 +112,7 @@ def open_etcd(dsn: str, **options: Any) -> Store:
     """An EtcdStore for ``etcd://host:port`` or, over TLS, ``etcds://host:port``."""
     dsn, given = taken_off(dsn, ("nodes", "timeout", "root"), options)
     parsed = parse_dsn(dsn)
-    parsed.settings(schemes=("etcd", "etcds"))
+    parsed.settings(schemes=("etcd", "etcds"), known=(*AROUND, "nodes", "timeout", "root"))
     if parsed.path not in ("", "/") or bool(parsed.host) == ("nodes" in given):
         raise InvalidDSNError(
             f"an {parsed.scheme}:// DSN names servers and no path; write {parsed.scheme}://host:port or "
@@ -127,7 +128,7 @@ def open_cloudflare(dsn: str, **options: Any) -> Store:
     """A CloudflareStore for ``cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID``."""
     dsn, given = taken_off(dsn, ("url", "timeout"), options)
     parsed = parse_dsn(dsn)
-    parsed.settings(schemes=("cloudflare",))
+    parsed.settings(schemes=("cloudflare",), known=(*AROUND, "url", "timeout"))
     if parsed.path not in ("", "/") or not (parsed.user and parsed.password and parsed.host):
         raise InvalidDSNError(
             "a cloudflare:// DSN names an account, its token and a KV namespace by its ID; write "
@@ -170,7 +171,7 @@ def _refuse_what_the_dsn_has(options: dict[str, Any], *names: str) -> None:
 
 def _check_bare(dsn: str, scheme: str) -> None:
     parsed = parse_dsn(dsn)
-    parsed.settings(schemes=(scheme,))
+    parsed.settings(schemes=(scheme,), known=AROUND)
     if parsed.user or parsed.password or parsed.host or parsed.path:
         raise InvalidDSNError(f"a {scheme}:// store has no host and no path; write just {scheme}://")
 

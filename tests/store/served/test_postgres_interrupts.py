@@ -33,8 +33,8 @@ class StoppedError(Exception):
 
 @pytest.fixture
 def store(postgres: PostgresServer, table: str) -> Iterator[PostgresStore]:
-    """A store in which every key has itself for its value, and that may lose a connection an interrupt."""
-    with PostgresStore(postgres.dsn, table=table, connections=2 * INTERRUPTS) as store:
+    """A store in which every key has itself for its value, and that can't do without its connection."""
+    with PostgresStore(postgres.dsn, table=table, connections=1) as store:
         for key in KEYS:
             store.write(Record(key, key.encode()))
         yield store

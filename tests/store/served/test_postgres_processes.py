@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import threading
+import time
 import warnings
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ def test_child_that_was_forked_while_the_only_connection_was_in_use_goes_on() ->
     taken, go = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with store._server._connection(float("inf")):
+        with store._server._connection(time.monotonic() + 60):
             taken.set()
             go.wait()
 

@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 SCHEMES = ("postgres", "postgresql")
 PAGE_KEYS = 1000
+MOST_CONNECTIONS = 10_000
 MOST_INDEXED_BYTES = 2600  # of a space and a key: PostgreSQL's B-tree takes 2,704 with what is around them
 
 # What is due is deleted in small bites: at once when a bite was full, and else after a while.
@@ -136,8 +137,11 @@ class PostgresStore(ServedStore):
                 f"table is {shown(table)}; give a name of at most 63 letters, digits and '_', no digit first"
             )
         connections = checked.get("connections", 1)
-        if not isinstance(connections, int) or isinstance(connections, bool) or connections < 1:
-            raise InvalidArgumentError(f"connections is {shown(connections)}; give a whole number from 1 on")
+        sound = isinstance(connections, int) and not isinstance(connections, bool)
+        if not sound or not 1 <= connections <= MOST_CONNECTIONS:
+            raise InvalidArgumentError(
+                f"connections is {shown(connections)}; give a whole number from 1 to {MOST_CONNECTIONS:,}"
+            )
         return checked
 
     def _check_whole(self, key: str, space: Space, whole: str) -> None:
@@ -269,7 +273,8 @@ class PostgresStore(ServedStore):
         while True:
             rows = self._rows(KEYS, _written(space), low, high, len(end), end, now, PAGE_KEYS)
             for (key,) in rows:
-                yield key.decode()
+                with suppress(UnicodeDecodeError):  # nothing that a store wrote
+                    yield key.decode()
             if len(rows) < PAGE_KEYS:
                 return
             low = rows[-1][0] + b"\0"  # what comes next
@@ -303,7 +308,8 @@ def _address(text: str) -> dict[str, str]:
     """An address as libpq's settings."""
     matched = _ADDRESS.fullmatch(text)
     if not matched:
-        raise InvalidArgumentError(f"{shown(text)} is no address of a server; give host, or host:port")
+        # Not shown: it may be a DSN, with a password in it.
+        raise InvalidArgumentError("an address of a server is none; give host or host:port, without a user")
     host, port = matched[1] or matched[2], matched[3]
     return {name: value for name, value in (("host", host), ("port", port)) if value}
 

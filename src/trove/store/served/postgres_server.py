@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import lru_cache
+from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING, Any, LiteralString, TypeAlias, TypeVar
+from weakref import ref
 
 import psycopg
 from psycopg import sql
@@ -92,6 +94,26 @@ def parameters() -> set[str]:
     return {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
 
 
+class _Turn:
+    """One of the connections that there may be at once, which goes back to the ``free`` ones when it ends.
+
+    It does when nobody has it, too. A semaphore of Python's would be short of one, or locked for ever, after
+    an interrupt while it is acquired or released.
+    """
+
+    def __init__(self, free: ref[SimpleQueue[_Turn]]) -> None:
+        self._free: ref[SimpleQueue[_Turn]] | None = free
+
+    def end(self) -> None:
+        free = self._free() if self._free is not None else None
+        if free is not None:
+            free.put(_Turn(ref(free)))
+        self._free = None  # last: one connection too many does less harm than one too few
+
+    def __del__(self) -> None:
+        self.end()
+
+
 class PostgresServer:
     """The servers at ``nodes``, of which each has what all have, on at most so many ``connections`` at once.
 
@@ -111,7 +133,9 @@ class PostgresServer:
 
     def _renew_locks(self) -> None:
         # And the connections: in a child those that there are stay the parent's.
-        self._free = threading.BoundedSemaphore(self._most)
+        self._free: SimpleQueue[_Turn] = SimpleQueue()
+        for _ in range(self._most):
+            self._free.put(_Turn(ref(self._free)))
         self._idle: deque[Connection] = deque()
 
     def close(self) -> None:
@@ -159,11 +183,13 @@ class PostgresServer:
     @contextmanager
     def _connection(self, until: float) -> Iterator[Connection]:
         """A connection that nobody else has, for one statement."""
-        if not self._free.acquire(timeout=max(0, until - monotonic())):
+        try:
+            turn = self._free.get(timeout=max(0, until - monotonic()))
+        except Empty:
             raise BackendUnavailableError(
                 f"all {self._most} connections to PostgreSQL were in use for as long as a call may take; "
                 "raise the option connections, or timeout"
-            )
+            ) from None
         try:
             connection = self._taken() or self._connected(until)
             try:
@@ -172,7 +198,7 @@ class PostgresServer:
             finally:
                 self._put_back(connection)
         finally:
-            self._free.release()
+            turn.end()
 
     def _taken(self) -> Connection | None:
         """One that was used before. It is looked at first: what was not sent can be sent on another."""
