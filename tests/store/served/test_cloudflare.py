@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from harness.error_text import whole_text
 from harness.http_proxy import CuttingProxy, Fate
 from harness.servers import free_port
 from harness.workers_kv import ACCOUNT, MAX_VALUE, NAMESPACE, TOKEN, Pair, WorkersKV
@@ -35,16 +36,6 @@ from trove.testing.suite.threads import together
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 TICK = timedelta(microseconds=1)
-
-
-def chain(error: BaseException) -> str:
-    """What a traceback of ``error`` would show of it and of what led to it."""
-    texts = []
-    each: BaseException | None = error
-    while each is not None:
-        texts.append(f"{each} {each!r} {each.args} {vars(each)}")
-        each = each.__cause__ or each.__context__
-    return "\n".join(texts)
 
 
 def opened_at(url: str, clock: ManualClock, **options: Any) -> CloudflareStore:
@@ -259,7 +250,7 @@ class TestFailures:
         with pytest.raises(BackendUnavailableError, match="whether it was done is not known") as raised:
             behind.write(Record("key", b"value")) if writes else behind.delete("key")
         assert raised.value.__cause__ is not None
-        assert TOKEN not in chain(raised.value)
+        assert TOKEN not in whole_text(raised.value)
         assert proxy.asked == 1
         assert ("=key" in kv.pairs()) == (writes != (fate is Fate.CUT_BEFORE))
 
@@ -317,7 +308,7 @@ class TestFailures:
         ):
             opened.list()
         assert raised.value.__cause__ is not None
-        assert TOKEN not in chain(raised.value)
+        assert TOKEN not in whole_text(raised.value)
 
     @pytest.mark.parametrize(
         ("account", "token", "namespace", "told"),
@@ -336,7 +327,7 @@ class TestFailures:
         ):
             opened.read("key")
         assert not isinstance(raised.value, BackendUnavailableError)
-        assert token not in chain(raised.value) + repr(pickle.loads(pickle.dumps(raised.value)))
+        assert token not in whole_text(raised.value) + repr(pickle.loads(pickle.dumps(raised.value)))
 
     def test_key_that_is_gone_is_no_error_to_delete(
         self, opened: CloudflareStore, monkeypatch: pytest.MonkeyPatch

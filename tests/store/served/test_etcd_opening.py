@@ -1,0 +1,111 @@
+"""EtcdStore: its arguments, its DSN and TLS."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.error_text import whole_text
+from harness.etcd_server import EtcdServer
+from harness.servers import free_port, program
+
+from trove import store
+from trove.errors import (
+    BackendUnavailableError,
+    InvalidArgumentError,
+    InvalidDSNError,
+    UnsupportedOptionError,
+)
+from trove.store import EtcdStore, Record
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        "endpoints",
+        [
+            *("", "a b", "ftp://host", "host/path", "http://user:pa55@host", "user:pa55@host", "host:port"),
+            *("http://", "host:99999", "host?x=1", "höst", 5, None, [5], [], ()),
+        ],
+        ids=repr,
+    )
+    def test_bad_endpoints(self, endpoints: Any) -> None:
+        with pytest.raises(InvalidArgumentError) as raised:
+            EtcdStore(endpoints)
+        assert "pa55" not in whole_text(raised.value)
+
+    @pytest.mark.parametrize("options", [{"nodes": ["a b"]}, {"nodes": "host"}, {"root": 5}, {"timeout": 0}])
+    def test_bad_options(self, options: dict[str, Any]) -> None:
+        with pytest.raises(InvalidArgumentError):
+            EtcdStore("host:2379", **options)
+
+    @pytest.mark.parametrize("who", [{"user": "a"}, {"password": "b"}, {"user": "a", "password": 5}])
+    def test_user_without_password(self, who: dict[str, Any]) -> None:
+        with pytest.raises(InvalidArgumentError, match="user and password"):
+            EtcdStore("host:2379", **who)
+
+    def test_missing_extra_is_named(self) -> None:
+        program = (
+            "import sys; sys.modules['urllib3'] = None\n"
+            "from trove.store import EtcdStore\n"
+            "from trove.errors import UnsupportedOptionError\n"
+            "try: EtcdStore('host:2379')\n"
+            "except UnsupportedOptionError as error: print(error)\n"
+        )
+        ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert "pip install 'trove-engine[etcd]'" in ran.stdout
+
+
+class TestOpening:
+    def test_dsn(self, etcd: EtcdServer, root: str) -> None:
+        host = etcd.address.removeprefix("http://")
+        with store.open(f"etcd://{host}?root={root}&timeout=2.5&prefix=p") as opened:
+            opened.write(Record("key", b""))
+            assert (opened.options["timeout"], opened.options["prefix"]) == (2.5, "p")
+            assert opened.options["nodes"] == ()
+        dead = f"127.0.0.1:{free_port()}"
+        with store.open(f"etcd://ann:secret@?nodes={dead},{host}", root=root) as opened:
+            assert opened.list() == ["pkey"]
+        with store.open("etcd://", nodes=[host], root=root) as opened:
+            assert opened.list() == ["pkey"]
+
+    @pytest.mark.parametrize(
+        "dsn",
+        [
+            *("etcd://", "etcd://host/path", "etcd://host?nodes=other", "etcd://host?timeout=soon"),
+            *("etcd://host?colour=red", "etcd://a:1,b:1", "etcds://"),
+        ],
+    )
+    def test_bad_dsn(self, dsn: str) -> None:
+        with pytest.raises(InvalidDSNError):
+            store.open(dsn)
+
+    def test_bad_settings(self) -> None:
+        for dsn in ("etcd://host?timeout=0", "etcd://user@host", "etcd://?nodes=a%20b"):
+            with pytest.raises(InvalidArgumentError):
+                store.open(dsn)
+        with pytest.raises(UnsupportedOptionError, match="colour"):
+            store.open("etcd://host", colour="red")
+
+    def test_tls(self, tmp_path: Path) -> None:
+        certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+        command = [program("openssl", "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
+        command += ["-subj", "/CN=etcd", "-addext", "subjectAltName=IP:127.0.0.1"]
+        command += ["-keyout", str(key), "-out", str(certificate)]
+        subprocess.run(command, check=True, capture_output=True)
+        server = EtcdServer(tmp_path, tls=(certificate, key))
+        try:
+            host = server.address.removeprefix("https://")
+            trusted = ssl.create_default_context(cafile=str(certificate))
+            with store.open(f"etcds://{host}", tls=trusted) as opened:
+                opened.write(Record("key", b""))
+                assert opened.list() == ["key"]
+            with EtcdStore(host, tls=trusted) as bare:
+                assert bare.list() == ["key"]
+            with pytest.raises(BackendUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
+                store.open(f"etcds://{host}")
+        finally:
+            server.stop()

@@ -1,0 +1,96 @@
+"""EtcdStore: users of etcd, their tokens and what they may do."""
+
+from __future__ import annotations
+
+import pickle
+from base64 import b64encode
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+from harness.error_text import whole_text
+from harness.etcd_server import EtcdServer
+
+from trove.errors import BackendUnavailableError, StorageIOError
+from trove.store import EtcdStore, Record
+from trove.testing.suite.threads import together
+
+HOUR = timedelta(hours=1)
+NOON = datetime(2100, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
+    """An etcd whose users are root, and two that each have a root of records of their own."""
+    server = EtcdServer(tmp_path_factory.mktemp("guarded"))
+    server.call("auth/user/add", name="root", password="of-all")
+    server.call("auth/role/add", name="root")
+    server.call("auth/user/grant", user="root", role="root")
+    for name in ("ann", "bob"):
+        server.call("auth/user/add", name=name, password=f"secret-of-{name}")
+        server.call("auth/role/add", name=name)
+        server.call("auth/user/grant", user=name, role=name)
+        first, end = (f"{name}{sign}".encode() for sign in "/0")
+        key = {"key": b64encode(first).decode(), "range_end": b64encode(end).decode()}
+        server.call("auth/role/grant", name=name, perm={"permType": "READWRITE", **key})
+    server.call("auth/enable")
+    yield server
+    server.stop()
+
+
+class TestUsers:
+    def test_user_keeps_records_where_it_may(self, guarded: EtcdServer) -> None:
+        with EtcdStore(guarded.address, user="ann", password="secret-of-ann", root="ann/") as opened:
+            opened.write(Record("key", b"value"), ttl=HOUR)
+            assert [each.value for each in opened.scan()] == [b"value"]
+            opened.delete("key")
+
+    def test_users_with_records_of_one_instant_have_leases_of_their_own(self, guarded: EtcdServer) -> None:
+        for name in ("ann", "bob"):
+            secret = f"secret-of-{name}"
+            with EtcdStore(guarded.address, user=name, password=secret, root=f"{name}/") as opened:
+                opened.write(Record("noon", b"value"), expiry=NOON)
+                assert opened.list() == ["noon"]
+
+    def test_token_is_renewed_when_it_has_run_out(self, guarded: EtcdServer) -> None:
+        with EtcdStore(guarded.address, user="ann", password="secret-of-ann", root="ann/") as opened:
+            opened.write(Record("key", b"value"))
+            opened._gateway._token = "old.1"
+            assert opened.read("key")[0].value == b"value"
+            opened._gateway._token = "old.2"
+            together([partial(opened.write, Record("key", b"%d" % number)) for number in range(8)])
+            opened.delete("key")
+
+    @pytest.mark.parametrize(
+        ("user", "password", "root"),
+        [
+            ("ann", "wrong-password", "ann/"),
+            ("nobody", "wrong-password", "ann/"),
+            ("ann", "secret-of-ann", "bob/"),
+            ("", "", "ann/"),
+        ],
+    )
+    def test_who_may_not_is_told_so_without_a_secret(
+        self, guarded: EtcdServer, user: str, password: str, root: str
+    ) -> None:
+        with (
+            EtcdStore(guarded.address, user=user, password=password, root=root) as opened,
+            pytest.raises(StorageIOError, match="etcd refused") as raised,
+        ):
+            opened.list()
+        assert not isinstance(raised.value, BackendUnavailableError)
+        shown = whole_text(raised.value) + repr(pickle.loads(pickle.dumps(raised.value)))
+        assert "secret-of" not in shown
+        assert "wrong-password" not in shown
+
+    def test_password_where_etcd_knows_no_users(self, etcd: EtcdServer, root: str) -> None:
+        with EtcdStore(etcd.address, user="ann", password="secret", root=root) as opened:
+            assert opened.list() == []
+
+    def test_password_is_no_option_and_in_no_error(self) -> None:
+        with EtcdStore("127.0.0.1:1", user="ann", password="hidden-word") as opened:
+            assert "hidden-word" not in repr(opened.options) + repr(opened)
+            with pytest.raises(BackendUnavailableError) as raised:
+                opened.list()
+        assert "hidden-word" not in whole_text(raised.value)
