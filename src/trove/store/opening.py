@@ -118,8 +118,8 @@ def open_etcd(dsn: str, **options: Any) -> Store:
             f"an {parsed.scheme}:// DSN names servers and no path; write {parsed.scheme}://host:port or "
             f"{parsed.scheme}://?nodes=host:port,host:port"
         )
-    if parsed.scheme == "etcds":
-        given.setdefault("tls", create_default_context())
+    if parsed.scheme == "etcds" and given.get("tls") is None:
+        given["tls"] = create_default_context()
     _refuse_what_the_dsn_has(given, "user", "password", "endpoints")
     return EtcdStore(parsed.host or (), user=parsed.user, password=parsed.password, **given)
 

@@ -387,6 +387,18 @@ class TestArguments:
         with pytest.raises(InvalidArgumentError):
             CloudflareStore(ACCOUNT, TOKEN, NAMESPACE, url=url)
 
+    @pytest.mark.parametrize(
+        "url", ["http://api.cloudflare.com/client/v4", "http://10.0.0.1", "http://localhost.x"]
+    )
+    def test_token_is_sent_in_the_clear_to_this_machine_only(self, url: str) -> None:
+        with pytest.raises(InvalidArgumentError, match="https"):
+            CloudflareStore(ACCOUNT, TOKEN, NAMESPACE, url=url)
+        with CloudflareStore(ACCOUNT, TOKEN, NAMESPACE) as opened, pytest.raises(InvalidArgumentError):
+            opened.init(url=url)
+        for near in ("http://127.0.0.1:1", "http://localhost:1/v4", "http://[::1]:1"):
+            with CloudflareStore(ACCOUNT, TOKEN, NAMESPACE, url=near) as opened:
+                assert opened.options["url"] == near
+
     def test_namespace_of_records_is_not_that_of_cloudflare(self) -> None:
         with CloudflareStore(ACCOUNT, TOKEN, NAMESPACE, namespace="own") as opened:
             assert opened.options["namespace"] == "own"

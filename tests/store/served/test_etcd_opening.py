@@ -37,6 +37,24 @@ class TestArguments:
             EtcdStore(endpoints)
         assert "pa55" not in whole_text(raised.value)
 
+    @pytest.mark.parametrize(
+        "endpoints", ["http://host:2379", ["host", "http://host"], "HTTP://host"], ids=repr
+    )
+    def test_plain_http_is_refused_where_tls_was_asked_for(self, endpoints: Any) -> None:
+        who: Any = {"user": "ann", "password": "secret"}
+        with pytest.raises(InvalidArgumentError, match="https"):
+            EtcdStore(endpoints, tls=ssl.create_default_context(), **who)
+        several = [endpoints] if isinstance(endpoints, str) else endpoints
+        with pytest.raises(InvalidArgumentError, match="https"):
+            EtcdStore((), nodes=several, tls=ssl.create_default_context(), **who)
+        with pytest.raises(InvalidArgumentError, match="https"):
+            store.open(f"etcds://ann:secret@?nodes={','.join(several)}")
+
+    @pytest.mark.parametrize("tls", [True, False, "yes", 5, ssl.SSLContext])
+    def test_tls_is_a_context(self, tls: Any) -> None:
+        with pytest.raises(InvalidArgumentError, match="tls"):
+            EtcdStore("host:2379", tls=tls)
+
     @pytest.mark.parametrize("options", [{"nodes": ["a b"]}, {"nodes": "host"}, {"root": 5}, {"timeout": 0}])
     def test_bad_options(self, options: dict[str, Any]) -> None:
         with pytest.raises(InvalidArgumentError):
@@ -105,7 +123,8 @@ class TestOpening:
                 assert opened.list() == ["key"]
             with EtcdStore(host, tls=trusted) as bare:
                 assert bare.list() == ["key"]
-            with pytest.raises(BackendUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
-                store.open(f"etcds://{host}")
+            for given in ({}, {"tls": None}):
+                with pytest.raises(BackendUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
+                    store.open(f"etcds://{host}", **given)
         finally:
             server.stop()

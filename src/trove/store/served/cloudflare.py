@@ -18,8 +18,9 @@ from ..arguments import Clock, utc_now
 from ..attributes import CONTENT_TYPE, instant_in, metadata_until
 from ..base import Space, Stored
 from ..naming import check_name, key_in, name_of, room_for
+from .address import check_address, check_encrypted, check_secret
 from .base import ServedStore, required
-from .http import Answer, HttpServers, check_address, check_secret
+from .http import Answer, HttpServers
 
 API = "https://api.cloudflare.com/client/v4"
 
@@ -46,7 +47,7 @@ class CloudflareStore(ServedStore):
 
     The KV namespace is Cloudflare's, and is there already; the option ``namespace`` keeps records apart in
     it, as in every store. The token is no option, and appears in no error. Its own option is ``url``, the
-    API's address.
+    API's address; plain HTTP is taken for this machine only.
 
     Workers KV is eventually consistent: what is written or deleted can take 60 seconds and more to be seen
     elsewhere, and where a key was read before, also as missing. Of writes of one key at the same time any can
@@ -88,7 +89,8 @@ class CloudflareStore(ServedStore):
     def _check_own(self, options: dict[str, Any]) -> dict[str, Any]:
         checked = super()._check_own(options)
         if "url" in checked:
-            checked["url"] = check_address("url", checked["url"], scheme="https", has_path=True)
+            url = check_address("url", checked["url"], scheme="https", has_path=True)
+            checked["url"] = check_encrypted("url", url, but_near=True)
         return checked
 
     def _check_whole(self, key: str, space: Space, whole: str) -> None:

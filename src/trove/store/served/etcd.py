@@ -13,9 +13,10 @@ from ...errors import CorruptStoreError, InvalidArgumentError, StorageIOError, s
 from ..arguments import Clock, check_affix, utc_now
 from ..base import Space, Stored
 from ..naming import key_in, name_of
+from .address import check_address, check_encrypted
 from .base import ServedStore, required
 from .etcd_gateway import PERMISSION_DENIED, EtcdError, EtcdGateway, busy
-from .http import HttpServers, check_address
+from .http import HttpServers
 
 PAGE_KEYS = 1000
 BATCH = 100
@@ -42,8 +43,8 @@ class EtcdStore(ServedStore):
     extra ``trove-engine[etcd]``.
 
     An address is ``host:port``, ``http://host:port`` or ``https://host:port``; ``tls`` is the context for the
-    latter, where Python's default one does not do, and makes it the meaning of a bare address. ``user`` and
-    ``password`` are etcd's; they are no options, and appear in no error.
+    latter, where Python's default one does not do; with it a bare address means the latter, and plain HTTP is
+    refused. ``user`` and ``password`` are etcd's; they are no options, and appear in no error.
 
     Its own option is ``root``, which all its keys in etcd begin with; ``"trove/records/"`` by itself. A value
     is what etcd keeps, byte by byte.
@@ -78,6 +79,8 @@ class EtcdStore(ServedStore):
         **options: Any,
     ) -> None:
         self._urllib3 = required("EtcdStore", "etcd", "urllib3")
+        if tls is not None and not isinstance(tls, ssl.SSLContext):
+            raise InvalidArgumentError(f"tls is {shown(tls)}; give an ssl.SSLContext, or leave it out")
         self._tls = tls
         self._endpoints = self._addresses("endpoints", endpoints)
         if not (isinstance(user, str) and isinstance(password, str) and bool(user) == bool(password)):
@@ -94,7 +97,9 @@ class EtcdStore(ServedStore):
 
     def _addresses(self, name: str, given: object) -> tuple[str, ...]:
         several = given if isinstance(given, (list, tuple)) else [given]
-        return tuple(check_address(name, each, scheme="https" if self._tls else "http") for each in several)
+        if self._tls is None:
+            return tuple(check_address(name, each) for each in several)
+        return tuple(check_encrypted(name, check_address(name, each, scheme="https")) for each in several)
 
     def _check_own(self, options: dict[str, Any]) -> dict[str, Any]:
         checked = super()._check_own(options)

@@ -19,10 +19,9 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from ...driver.forking import renew_in_child
-from ...errors import BackendUnavailableError, InvalidArgumentError, StorageIOError, shown
+from ...errors import BackendUnavailableError, StorageIOError, shown
 
 TRIES = 4
 """How often all servers are asked, as long as the time allows; those that are busy are asked on."""
@@ -234,41 +233,6 @@ class HttpServers:
     def _renew_locks(self) -> None:
         _of_parents.append(self._pool)
         self._pool = self._new_pool()
-
-
-def check_address(name: str, value: object, *, scheme: str = "http", has_path: bool = False) -> str:
-    """``value``, the address of a server, with its ``scheme``, and without a path but where it ``has_path``.
-
-    Raises InvalidArgumentError for what is none, and does not show it: it may hold a password.
-    """
-    refused = InvalidArgumentError(
-        f"{name} is no address; give host:port, http://host:port or https://host:port, and no user in it"
-    )
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or " " in value:
-        raise refused
-    try:
-        parts = urlsplit(value if "://" in value else f"{scheme}://{value}")
-        port = parts.port
-    except ValueError:
-        raise refused from None
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or "@" in value
-        or (parts.path not in ("", "/") and not has_path)
-        or parts.query
-        or parts.fragment
-        or port == 0
-    ):
-        raise refused
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-
-
-def check_secret(name: str, value: object) -> str:
-    """``value``, which goes into a header. Raises InvalidArgumentError, without it, when it can't."""
-    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
-        raise InvalidArgumentError(f"the {name} is not printable ASCII; give the one that was issued")
-    return value
 
 
 def _retry_after(answer: Answer) -> float:
