@@ -20,15 +20,19 @@ HOUR = timedelta(hours=1)
 NOON = datetime(2100, 1, 1, 12, tzinfo=UTC)
 
 
+PASSWORDS = {"ann": "secret-of-ann", "bob": "secret-of-bob", "eve": "lease", "kim": "e"}
+"""Of users that each have a root of records of their own; those of eve and kim are in the words of etcd."""
+
+
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
-    """An etcd whose users are root, and two that each have a root of records of their own."""
+    """An etcd whose users are root, and those with PASSWORDS."""
     server = EtcdServer(tmp_path_factory.mktemp("guarded"))
     server.call("auth/user/add", name="root", password="of-all")
     server.call("auth/role/add", name="root")
     server.call("auth/user/grant", user="root", role="root")
-    for name in ("ann", "bob"):
-        server.call("auth/user/add", name=name, password=f"secret-of-{name}")
+    for name, password in PASSWORDS.items():
+        server.call("auth/user/add", name=name, password=password)
         server.call("auth/role/add", name=name)
         server.call("auth/user/grant", user=name, role=name)
         first, end = (f"{name}{sign}".encode() for sign in "/0")
@@ -61,6 +65,27 @@ class TestUsers:
             opened._gateway._token = "old.2"
             together([partial(opened.write, Record("key", b"%d" % number)) for number in range(8)])
             opened.delete("key")
+
+    @pytest.mark.parametrize("user", ["eve", "kim"])
+    def test_password_that_is_in_what_etcd_says_changes_nothing(self, guarded: EtcdServer, user: str) -> None:
+        with EtcdStore(guarded.address, user=user, password=PASSWORDS[user], root=f"{user}/") as opened:
+            for key in ("a", "b"):
+                opened.write(Record(key, b"value"), expiry=NOON)
+            assert opened.list() == ["a", "b"]
+            first, end = opened._range((), "")
+            found = opened._gateway.call("/v3/kv/range", {"key": first, "range_end": end}, again=True)
+            assert len({each["lease"] for each in found["kvs"]}) == 1
+
+    @pytest.mark.parametrize(("user", "hidden"), [("eve", True), ("kim", False)])
+    def test_password_is_hidden_in_what_etcd_says_but_a_letter(
+        self, guarded: EtcdServer, user: str, hidden: bool
+    ) -> None:
+        with EtcdStore(guarded.address, user=user, password=PASSWORDS[user], root=f"{user}/") as opened:
+            lease = 1000 + hidden
+            opened._grant(lease, 60, opened._gateway.deadline())
+            with pytest.raises(StorageIOError, match="already exists") as raised:
+                opened._gateway.call("/v3/lease/grant", {"ID": str(lease), "TTL": "60"}, again=True)
+            assert ("***" in str(raised.value)) == hidden
 
     @pytest.mark.parametrize(
         ("user", "password", "root"),

@@ -15,7 +15,7 @@ from ..base import Space, Stored
 from ..naming import key_in, name_of
 from .address import check_address, check_encrypted
 from .base import ServedStore, required
-from .etcd_gateway import PERMISSION_DENIED, EtcdError, EtcdGateway, busy
+from .etcd_gateway import PERMISSION_DENIED, EtcdError, EtcdGateway, Reason, busy
 from .http import HttpServers
 
 PAGE_KEYS = 1000
@@ -31,10 +31,7 @@ LEASE_BITS = 4
 
 _EPOCH = datetime.min.replace(tzinfo=UTC)  # no instant is before it, so no ID is below zero
 _TICK = timedelta(microseconds=1)
-_EXISTS = "lease already exists"
-_NO_LEASE = "requested lease not found"
-_COMPACTED = "required revision has been compacted"
-_TOO_LARGE = ("request is too large", "message larger than max")
+_TOO_LARGE = {Reason.REQUEST_TOO_LARGE, Reason.MESSAGE_TOO_LARGE}
 
 
 class EtcdStore(ServedStore):
@@ -147,7 +144,7 @@ class EtcdStore(ServedStore):
             try:
                 page = self._call("kv/range", asked)
             except EtcdError as error:
-                if "revision" not in asked or _COMPACTED not in error.text:
+                if "revision" not in asked or Reason.COMPACTED not in error.reasons:
                     raise
                 del asked["revision"]
                 continue
@@ -191,7 +188,9 @@ class EtcdStore(ServedStore):
                 return
             except EtcdError as error:
                 # It has ended meanwhile, or has keys of another user, who may not be joined.
-                if _NO_LEASE not in error.text and not (shared and error.code == PERMISSION_DENIED):
+                if Reason.LEASE_IS_GONE not in error.reasons and not (
+                    shared and error.code == PERMISSION_DENIED
+                ):
                     raise
         raise StorageIOError(
             f"record {shown(key)} was not written: none of etcd's {1 << LEASE_BITS} leases for its instant "
@@ -205,7 +204,7 @@ class EtcdStore(ServedStore):
         try:
             self._call("lease/grant", {"ID": str(lease), "TTL": str(seconds)}, until=until)
         except EtcdError as error:
-            if _EXISTS not in error.text:
+            if Reason.LEASE_EXISTS not in error.reasons:
                 raise
             return False
         return True
@@ -219,7 +218,7 @@ class EtcdStore(ServedStore):
         try:
             self._call("kv/put", {"key": name, "value": _text(value), **leased}, again=False, until=until)
         except EtcdError as error:
-            if not any(each in error.text for each in _TOO_LARGE):
+            if not error.reasons & _TOO_LARGE:
                 raise
             raise InvalidArgumentError(
                 f"record {shown(key)} has a value of {len(value)} bytes, and etcd takes no more in a request "

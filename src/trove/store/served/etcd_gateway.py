@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+from enum import Enum
 from typing import Any
 
 from ...driver.forking import renew_in_child
@@ -18,22 +19,37 @@ from .http import TOO_MANY, Answer, HttpServers, busy_by_status
 PERMISSION_DENIED = 7
 UNAUTHENTICATED = 16
 
-_AUTH_IS_OFF = "authentication is not enabled"
-_TOO_MANY = "too many requests"
-_OLD_TOKEN = "revision of auth store is old"  # noqa: S105 - what etcd says
+
+class Reason(Enum):
+    """Why etcd refuses a call, each by words of its own that say so where the code does not."""
+
+    AUTH_IS_OFF = "authentication is not enabled"
+    COMPACTED = "required revision has been compacted"
+    LEASE_EXISTS = "lease already exists"
+    LEASE_IS_GONE = "requested lease not found"
+    MESSAGE_TOO_LARGE = "message larger than max"
+    OLD_TOKEN = "revision of auth store is old"  # noqa: S105 - what etcd says
+    REQUEST_TOO_LARGE = "request is too large"
+    TOO_MANY = "too many requests"
+
+    def told(self, answer: Answer) -> bool:
+        return self.value in answer.error()[1]
 
 
 class EtcdError(StorageIOError):
-    """etcd refused a call; ``code`` is gRPC's, ``text`` etcd's own words."""
+    """etcd refused a call; ``code`` is gRPC's, ``reasons`` those that its words tell.
+
+    They are taken from all of its words: in the message secrets are hidden, which may be among them.
+    """
 
     code = 0
-    text = ""
+    reasons: frozenset[Reason] = frozenset()
 
 
 def busy(answer: Answer) -> bool:
     """Whether etcd could not do now what it was asked for; 429 stands for all its limits, also of size."""
     if answer.status == TOO_MANY:
-        return _TOO_MANY in answer.error()[1]
+        return Reason.TOO_MANY.told(answer)
     return busy_by_status(answer)
 
 
@@ -62,7 +78,7 @@ class EtcdGateway:
         try:
             return self._asked(path, body, token, again, until)
         except EtcdError as error:
-            if not token or (error.code != UNAUTHENTICATED and _OLD_TOKEN not in error.text):
+            if not token or (error.code != UNAUTHENTICATED and Reason.OLD_TOKEN not in error.reasons):
                 raise
         return self._asked(path, body, self._issued(token, until), again, until)
 
@@ -91,16 +107,16 @@ class EtcdGateway:
                     who = {"name": self._user, "password": self._password}
                     self._token = self._asked("/v3/auth/authenticate", who, "", True, until)["token"]
                 except EtcdError as error:
-                    if _AUTH_IS_OFF not in error.text:
+                    if Reason.AUTH_IS_OFF not in error.reasons:
                         raise
                     self._token = ""
             return self._token
 
     def _refused(self, path: str, answer: Answer) -> EtcdError:
-        text = self._servers.said(answer)
-        error = EtcdError(f"etcd refused {path}: {text}; see what the user may do, and what etcd's log says")
-        error.text = text
+        said = self._servers.said(answer)
+        error = EtcdError(f"etcd refused {path}: {said}; see what the user may do, and what etcd's log says")
         error.code = answer.error()[0]
+        error.reasons = frozenset(each for each in Reason if each.told(answer))
         return error
 
     def _renew_locks(self) -> None:

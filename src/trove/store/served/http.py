@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ...driver.dsn import SHORTEST_SECRET
 from ...driver.forking import renew_in_child
 from ...errors import BackendUnavailableError, StorageIOError, shown
 
@@ -173,7 +174,8 @@ class HttpServers:
         """The status and the words of an error, as messages show them."""
         text = f"{answer.status} {answer.error()[1]}"
         for secret in self._secrets:
-            text = text.replace(secret, "***")
+            if len(secret) >= SHORTEST_SECRET:
+                text = text.replace(secret, "***")
         return text[:_SHOWN]
 
     def close(self) -> None:
