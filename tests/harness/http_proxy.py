@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 _SECONDS = 30.0
 _PAUSE = 0.1
+_BYTES_BEFORE_STALL = 15
 
 
 class Fate(Enum):
@@ -23,6 +24,8 @@ class Fate(Enum):
     CUT_AFTER = "the server does it, and the connection is cut without an answer"
     CUT_HALF = "the server does it, and the connection is cut in the middle of the answer"
     DRIP = "the answer is given back, its body byte by byte"
+    DRIP_HEAD = "the answer is given back, its head byte by byte"
+    STALL = "the answer is given back byte by byte to its middle, and nothing follows"
     SILENCE = "nobody answers"
 
 
@@ -91,11 +94,15 @@ class CuttingProxy:
             head, _, body = answer.partition(b"\r\n\r\n")
             if fate is Fate.CUT_HALF:
                 client.sendall(head + b"\r\n\r\n" + body[: len(body) // 2])
+            elif fate is Fate.DRIP_HEAD:
+                _drip(client, head)
             elif fate is Fate.DRIP:
                 client.sendall(head + b"\r\n\r\n")
-                for byte in body:
-                    client.sendall(bytes([byte]))
-                    time.sleep(_PAUSE)
+                _drip(client, body)
+            elif fate is Fate.STALL:
+                client.sendall(head + b"\r\n\r\n")
+                _drip(client, body[: min(len(body) // 2, _BYTES_BEFORE_STALL)])
+                client.recv(1)
             elif fate is Fate.PASS:
                 client.sendall(answer)
         with self._lock:
@@ -111,6 +118,12 @@ class CuttingProxy:
             while part := server.recv(65536):
                 parts.append(part)
             return b"".join(parts).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+
+
+def _drip(client: socket.socket, data: bytes) -> None:
+    for byte in data:
+        client.sendall(bytes([byte]))
+        time.sleep(_PAUSE)
 
 
 def _request(client: socket.socket) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from trove.errors import (
     UnsupportedOptionError,
 )
 from trove.store import EtcdStore, Record
+from trove.store.served.http import HttpServers
 
 
 class TestArguments:
@@ -108,7 +110,7 @@ class TestOpening:
         with pytest.raises(UnsupportedOptionError, match="colour"):
             store.open("etcd://host", colour="red")
 
-    def test_tls(self, tmp_path: Path) -> None:
+    def test_tls(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
         command = [program("openssl", "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
         command += ["-subj", "/CN=etcd", "-addext", "subjectAltName=IP:127.0.0.1"]
@@ -126,5 +128,19 @@ class TestOpening:
             for given in ({}, {"tls": None}):
                 with pytest.raises(BackendUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
                     store.open(f"etcds://{host}", **given)
+            tried = []
+            send = HttpServers._send
+
+            def counted(self: HttpServers, *given: Any) -> Any:
+                tried.append(given[0])
+                return send(self, *given)
+
+            monkeypatch.setattr(HttpServers, "_send", counted)
+            with EtcdStore(server.address) as distrusting:
+                distrusting._be_ready = lambda: None  # type: ignore[method-assign]
+                for call in (distrusting.list, partial(distrusting.delete, "key")):
+                    with pytest.raises(BackendUnavailableError, match=r"VERIFY_FAILED.*; try later"):
+                        call()
+            assert len(tried) == 2
         finally:
             server.stop()

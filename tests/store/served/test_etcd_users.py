@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from harness.error_text import whole_text
 from harness.etcd_server import EtcdServer
+from harness.http_proxy import CuttingProxy, Fate
 
 from trove.errors import BackendUnavailableError, StorageIOError
 from trove.store import EtcdStore, Record
@@ -112,6 +115,49 @@ class TestUsers:
     def test_password_where_etcd_knows_no_users(self, etcd: EtcdServer, root: str) -> None:
         with EtcdStore(etcd.address, user="ann", password="secret", root=root) as opened:
             assert opened.list() == []
+
+    def test_server_that_knows_no_users_is_asked_for_a_token_once(self, etcd: EtcdServer, root: str) -> None:
+        with (
+            CuttingProxy(etcd.address) as proxy,
+            EtcdStore(proxy.address, user="ann", password="secret", root=root) as opened,
+        ):
+            proxy.breaks("/authenticate")
+            for _ in range(3):
+                opened.list()
+            assert proxy.asked == 1
+
+    def test_users_that_are_switched_on_later_get_a_token(self, tmp_path: Path) -> None:
+        server = EtcdServer(tmp_path)
+        try:
+            with EtcdStore(server.address, user="root", password="of-all") as opened:
+                opened.write(Record("key", b"value"))
+                server.call("auth/user/add", name="root", password="of-all")
+                server.call("auth/role/add", name="root")
+                server.call("auth/user/grant", user="root", role="root")
+                server.call("auth/enable")
+                assert opened.read("key")[0].value == b"value"
+        finally:
+            server.stop()
+
+    def test_threads_that_wait_for_a_token_wait_no_longer_than_the_timeout(self, guarded: EtcdServer) -> None:
+        with (
+            CuttingProxy(guarded.address) as proxy,
+            EtcdStore(proxy.address, user="ann", password="secret-of-ann", root="ann/", timeout=1) as opened,
+        ):
+            opened.init()
+            opened._gateway._token = None
+            proxy.breaks("/authenticate", *[Fate.SILENCE] * 100)
+            took: list[float] = []
+
+            def read() -> None:
+                began = time.monotonic()
+                with pytest.raises(BackendUnavailableError):
+                    opened.list()
+                took.append(time.monotonic() - began)
+
+            together([read] * 8)
+            assert len(took) == 8
+            assert max(took) < 2
 
     def test_password_is_no_option_and_in_no_error(self) -> None:
         with EtcdStore("127.0.0.1:1", user="ann", password="hidden-word") as opened:

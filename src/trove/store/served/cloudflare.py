@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from ...errors import CorruptStoreError, InvalidArgumentError, StorageIOError, shown
@@ -19,8 +19,11 @@ from ..attributes import CONTENT_TYPE, instant_in, metadata_until
 from ..base import Space, Stored
 from ..naming import check_name, key_in, name_of, room_for
 from .address import check_address, check_encrypted, check_secret
+from .answer import Answer
 from .base import ServedStore, required
-from .http import Answer, HttpServers
+
+if TYPE_CHECKING:
+    from .http import HttpServers
 
 API = "https://api.cloudflare.com/client/v4"
 
@@ -73,7 +76,7 @@ class CloudflareStore(ServedStore):
     def __init__(
         self, account: str, token: str, namespace_id: str, *, clock: Clock = utc_now, **options: Any
     ) -> None:
-        self._urllib3 = required("CloudflareStore", "cloudflare", "urllib3")
+        required("CloudflareStore", "cloudflare", "urllib3")
         self._path = (
             f"/accounts/{_check_id('account', account)}/storage/kv/namespaces/"
             f"{_check_id('namespace_id', namespace_id)}"
@@ -101,8 +104,10 @@ class CloudflareStore(ServedStore):
         return min(super()._room(space), room_for(space, MAX_NAME_BYTES))
 
     def _new_servers(self) -> HttpServers:
+        from .http import HttpServers
+
         url: str = self._options["url"]
-        return HttpServers("Cloudflare", self._urllib3, [url], self._timeout, secrets=[self._token])
+        return HttpServers("Cloudflare", [url], self._timeout, secrets=[self._token])
 
     def _prepare(self) -> None:
         before, self._servers = self._servers, self._new_servers()
@@ -200,9 +205,12 @@ class CloudflareStore(ServedStore):
                 )
             metadata.update(metadata_until(instant))
             path += f"?expiration={_second(instant)}"
+        from urllib3 import encode_multipart_formdata
+
         # As a file, for what is no file in a form is text.
-        fields = {"value": ("value", value, CONTENT_TYPE), "metadata": json.dumps(metadata)}
-        body, content_type = self._urllib3.encode_multipart_formdata(fields)
+        file = ("value", value, CONTENT_TYPE)
+        fields: dict[str, str | tuple[str, bytes, str]] = {"value": file, "metadata": json.dumps(metadata)}
+        body, content_type = encode_multipart_formdata(fields)
         self._ask("PUT", path, again=False, body=body, content_type=content_type)
 
     def _drop(self, space: Space, key: str) -> None:

@@ -16,7 +16,6 @@ from ..naming import key_in, name_of
 from .address import check_address, check_encrypted
 from .base import ServedStore, required
 from .etcd_gateway import PERMISSION_DENIED, EtcdError, EtcdGateway, Reason, busy
-from .http import HttpServers
 
 PAGE_KEYS = 1000
 BATCH = 100
@@ -75,7 +74,7 @@ class EtcdStore(ServedStore):
         clock: Clock = utc_now,
         **options: Any,
     ) -> None:
-        self._urllib3 = required("EtcdStore", "etcd", "urllib3")
+        required("EtcdStore", "etcd", "urllib3")
         if tls is not None and not isinstance(tls, ssl.SSLContext):
             raise InvalidArgumentError(f"tls is {shown(tls)}; give an ssl.SSLContext, or leave it out")
         self._tls = tls
@@ -107,11 +106,11 @@ class EtcdStore(ServedStore):
         return checked
 
     def _new_gateway(self) -> EtcdGateway:
+        from .http import HttpServers
+
         nodes = self._addresses("nodes", self._options["nodes"]) or self._endpoints
         secrets = [self._password] if self._password else []
-        servers = HttpServers(
-            "etcd", self._urllib3, nodes, self._timeout, tls=self._tls, secrets=secrets, busy=busy
-        )
+        servers = HttpServers("etcd", nodes, self._timeout, tls=self._tls, secrets=secrets, busy=busy)
         return EtcdGateway(servers, self._user, self._password)
 
     def _prepare(self) -> None:

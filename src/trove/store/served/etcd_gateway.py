@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...driver.forking import renew_in_child
-from ...errors import StorageIOError
-from .http import TOO_MANY, Answer, HttpServers, busy_by_status
+from ...errors import BackendUnavailableError, StorageIOError, shown
+from .answer import TOO_MANY, Answer, busy_by_status
+
+if TYPE_CHECKING:
+    from .http import HttpServers
 
 PERMISSION_DENIED = 7
 UNAUTHENTICATED = 16
@@ -28,12 +32,17 @@ class Reason(Enum):
     LEASE_EXISTS = "lease already exists"
     LEASE_IS_GONE = "requested lease not found"
     MESSAGE_TOO_LARGE = "message larger than max"
+    NO_USER = "user name is empty"
     OLD_TOKEN = "revision of auth store is old"  # noqa: S105 - what etcd says
     REQUEST_TOO_LARGE = "request is too large"
     TOO_MANY = "too many requests"
 
     def told(self, answer: Answer) -> bool:
         return self.value in answer.error()[1]
+
+
+_NEW_TOKEN = {Reason.OLD_TOKEN, Reason.NO_USER}
+"""Why to ask for a token anew; the latter where users were switched on after the first one was asked for."""
 
 
 class EtcdError(StorageIOError):
@@ -63,7 +72,7 @@ class EtcdGateway:
     def __init__(self, servers: HttpServers, user: str, password: str) -> None:
         self._servers = servers
         self._user, self._password = user, password
-        self._token = ""
+        self._token: str | None = None  # as long as etcd was not asked for one; "" where it knows no users
         self._token_lock = threading.Lock()
         renew_in_child(self)
 
@@ -74,11 +83,11 @@ class EtcdGateway:
     def call(self, path: str, body: dict[str, Any], *, again: bool, until: float | None = None) -> Any:
         """What etcd answers to ``body`` at ``path``; see :meth:`HttpServers.ask` for the rest."""
         until = self.deadline() if until is None else until
-        token = self._issued("", until) if self._user else ""
+        token = self._issued(None, until) if self._user else ""
         try:
             return self._asked(path, body, token, again, until)
         except EtcdError as error:
-            if not token or (error.code != UNAUTHENTICATED and Reason.OLD_TOKEN not in error.reasons):
+            if not self._user or not (error.code == UNAUTHENTICATED or error.reasons & _NEW_TOKEN):
                 raise
         return self._asked(path, body, self._issued(token, until), again, until)
 
@@ -99,18 +108,29 @@ class EtcdGateway:
             return answer.json()
         raise self._refused(path, answer)
 
-    def _issued(self, old: str, until: float) -> str:
+    def _issued(self, old: str | None, until: float) -> str:
         """A token that is not ``old``; ``""`` where etcd knows no users."""
-        with self._token_lock:
-            if self._token == old:
-                try:
-                    who = {"name": self._user, "password": self._password}
-                    self._token = self._asked("/v3/auth/authenticate", who, "", True, until)["token"]
-                except EtcdError as error:
-                    if Reason.AUTH_IS_OFF not in error.reasons:
-                        raise
-                    self._token = ""
+        # It is held while etcd is asked: whoever waits for it gets what the first one got.
+        if not self._token_lock.acquire(timeout=max(0, until - time.monotonic())):
+            raise BackendUnavailableError(
+                f"etcd did not say in time whether {shown(self._user)} is a user of it; try later"
+            )
+        try:
+            if self._token is None or self._token == old:
+                self._token = self._authenticated(until)
             return self._token
+        finally:
+            self._token_lock.release()
+
+    def _authenticated(self, until: float) -> str:
+        who = {"name": self._user, "password": self._password}
+        try:
+            token: str = self._asked("/v3/auth/authenticate", who, "", True, until)["token"]
+        except EtcdError as error:
+            if Reason.AUTH_IS_OFF not in error.reasons:
+                raise
+            return ""
+        return token
 
     def _refused(self, path: str, answer: Answer) -> EtcdError:
         said = self._servers.said(answer)
