@@ -399,6 +399,17 @@ class TestArguments:
             with CloudflareStore(ACCOUNT, TOKEN, NAMESPACE, url=near) as opened:
                 assert opened.options["url"] == near
 
+    def test_connections_are_kept_as_long_as_the_address_is(
+        self, opened: CloudflareStore, proxy: CuttingProxy
+    ) -> None:
+        servers = opened._asking()
+        opened.init(namespace="a")
+        assert opened._asking() is servers
+        opened.init(url=f"{proxy.address}/client/v4")
+        proxy.breaks("/keys")
+        assert opened.list() == []
+        assert proxy.asked == 1
+
     def test_namespace_of_records_is_not_that_of_cloudflare(self) -> None:
         with CloudflareStore(ACCOUNT, TOKEN, NAMESPACE, namespace="own") as opened:
             assert opened.options["namespace"] == "own"

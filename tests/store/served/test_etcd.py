@@ -267,7 +267,7 @@ class TestProcesses:
     @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
     def test_forked_process_has_connections_of_its_own(self, opened: EtcdStore) -> None:
         opened.write(Record("key", b"0"))
-        with opened._gateway._token_lock, opened._init_lock:
+        with opened._asking()._token_lock, opened._init_lock:
             child = os.fork()
             if child == 0:
                 signal.alarm(30)

@@ -62,6 +62,14 @@ class TestArguments:
         with pytest.raises(InvalidArgumentError):
             EtcdStore("host:2379", **options)
 
+    def test_no_server_is_left(self, etcd: EtcdServer, root: str) -> None:
+        with EtcdStore((), nodes=[etcd.address], root=root) as opened:
+            opened.write(Record("key", b""))
+            with pytest.raises(InvalidArgumentError, match="endpoints is empty"):
+                opened.init(nodes=[])
+            assert opened.options["nodes"] == (etcd.address,)
+            assert opened.list() == ["key"]
+
     @pytest.mark.parametrize("who", [{"user": "a"}, {"password": "b"}, {"user": "a", "password": 5}])
     def test_user_without_password(self, who: dict[str, Any]) -> None:
         with pytest.raises(InvalidArgumentError, match="user and password"):
@@ -137,6 +145,7 @@ class TestOpening:
 
             monkeypatch.setattr(HttpServers, "_send", counted)
             with EtcdStore(server.address) as distrusting:
+                distrusting._keep_reach()
                 distrusting._be_ready = lambda: None  # type: ignore[method-assign]
                 for call in (distrusting.list, partial(distrusting.delete, "key")):
                     with pytest.raises(BackendUnavailableError, match=r"VERIFY_FAILED.*; try later"):

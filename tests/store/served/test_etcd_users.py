@@ -63,11 +63,25 @@ class TestUsers:
     def test_token_is_renewed_when_it_has_run_out(self, guarded: EtcdServer) -> None:
         with EtcdStore(guarded.address, user="ann", password="secret-of-ann", root="ann/") as opened:
             opened.write(Record("key", b"value"))
-            opened._gateway._token = "old.1"
+            opened._asking()._token = "old.1"
             assert opened.read("key")[0].value == b"value"
-            opened._gateway._token = "old.2"
+            opened._asking()._token = "old.2"
             together([partial(opened.write, Record("key", b"%d" % number)) for number in range(8)])
             opened.delete("key")
+
+    def test_token_is_kept_as_long_as_the_servers_are(self, guarded: EtcdServer) -> None:
+        with (
+            CuttingProxy(guarded.address) as proxy,
+            EtcdStore(proxy.address, user="ann", password="secret-of-ann", root="ann/") as opened,
+        ):
+            proxy.breaks("/authenticate")
+            for namespace in ("a", "b"):
+                opened.init(namespace=namespace)
+            assert proxy.asked == 1
+            opened.init(timeout=5)
+            opened.init(nodes=[guarded.address])
+            assert proxy.asked == 2
+            assert opened.list() == []
 
     @pytest.mark.parametrize("user", ["eve", "kim"])
     def test_password_that_is_in_what_etcd_says_changes_nothing(self, guarded: EtcdServer, user: str) -> None:
@@ -76,7 +90,7 @@ class TestUsers:
                 opened.write(Record(key, b"value"), expiry=NOON)
             assert opened.list() == ["a", "b"]
             first, end = opened._range((), "")
-            found = opened._gateway.call("/v3/kv/range", {"key": first, "range_end": end}, again=True)
+            found = opened._asking().call("/v3/kv/range", {"key": first, "range_end": end}, again=True)
             assert len({each["lease"] for each in found["kvs"]}) == 1
 
     @pytest.mark.parametrize(("user", "hidden"), [("eve", True), ("kim", False)])
@@ -84,10 +98,11 @@ class TestUsers:
         self, guarded: EtcdServer, user: str, hidden: bool
     ) -> None:
         with EtcdStore(guarded.address, user=user, password=PASSWORDS[user], root=f"{user}/") as opened:
+            opened.init()
             lease = 1000 + hidden
-            opened._grant(lease, 60, opened._gateway.deadline())
+            opened._grant(lease, 60, opened._asking().deadline())
             with pytest.raises(StorageIOError, match="already exists") as raised:
-                opened._gateway.call("/v3/lease/grant", {"ID": str(lease), "TTL": "60"}, again=True)
+                opened._asking().call("/v3/lease/grant", {"ID": str(lease), "TTL": "60"}, again=True)
             assert ("***" in str(raised.value)) == hidden
 
     @pytest.mark.parametrize(
@@ -145,7 +160,7 @@ class TestUsers:
             EtcdStore(proxy.address, user="ann", password="secret-of-ann", root="ann/", timeout=1) as opened,
         ):
             opened.init()
-            opened._gateway._token = None
+            opened._asking()._token = None
             proxy.breaks("/authenticate", *[Fate.SILENCE] * 100)
             took: list[float] = []
 

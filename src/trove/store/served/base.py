@@ -29,6 +29,11 @@ class ServedStore(Store):
     OPTIONS: ClassVar[Mapping[str, Any]] = {**Store.OPTIONS, "timeout": 10.0}
     HAS_NODES = True
 
+    REACHED_BY: ClassVar[tuple[str, ...]] = ("nodes", "timeout")
+    """The options that what asks the servers is made with."""
+
+    _reached_with: list[object] | None = None
+
     @property
     def _timeout(self) -> float:
         timeout: float = self._options["timeout"]
@@ -44,6 +49,21 @@ class ServedStore(Store):
                 )
             options["timeout"] = timeout
         return options
+
+    def _keep_reach(self) -> None:
+        """Have ``_reach`` be called, unless it was with the options as they are; ``_prepare`` begins with it.
+
+        So connections, and a token that was issued, are kept by an ``init`` that changes something else.
+        """
+        now = [self._options[name] for name in self.REACHED_BY]
+        if self._reached_with != now:
+            self._reached_with = None
+            self._reach()
+            self._reached_with = now
+
+    def _reach(self) -> None:
+        """Make what asks the servers, and close what did before."""
+        raise NotImplementedError
 
 
 def required(what: str, extra: str, module: str) -> Any:

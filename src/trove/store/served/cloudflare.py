@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import quote, urlencode
 
 from ...errors import CorruptStoreError, InvalidArgumentError, StorageIOError, shown
@@ -70,6 +70,7 @@ class CloudflareStore(ServedStore):
 
     OPTIONS: ClassVar[Mapping[str, Any]] = {**ServedStore.OPTIONS, "url": API}
     HAS_NODES = False
+    REACHED_BY = ("url", "timeout")
 
     _batch = BATCH
 
@@ -82,8 +83,8 @@ class CloudflareStore(ServedStore):
             f"{_check_id('namespace_id', namespace_id)}"
         )
         self._token = check_secret("token", token)
+        self._servers: HttpServers | None = None  # before the store is ready
         super().__init__(clock=clock, **options)
-        self._servers = self._new_servers()
 
     @property
     def name(self) -> str:
@@ -103,34 +104,40 @@ class CloudflareStore(ServedStore):
     def _room(self, space: Space) -> int:
         return min(super()._room(space), room_for(space, MAX_NAME_BYTES))
 
-    def _new_servers(self) -> HttpServers:
+    def _reach(self) -> None:
         from .http import HttpServers
 
-        url: str = self._options["url"]
-        return HttpServers("Cloudflare", [url], self._timeout, secrets=[self._token])
+        self._release()
+        self._servers = HttpServers(
+            "Cloudflare", [self._options["url"]], self._timeout, secrets=[self._token]
+        )
 
     def _prepare(self) -> None:
-        before, self._servers = self._servers, self._new_servers()
-        before.close()
-        self._ask("GET", "")  # tells that the namespace is there, and that the token may read it
+        self._keep_reach()
+        self._ask("GET", "", again=True)  # tells that the namespace is there, and that the token may read it
 
     def _release(self) -> None:
-        self._servers.close()
+        if self._servers is not None:
+            self._servers.close()
+
+    def _asking(self) -> HttpServers:
+        """What asks Cloudflare, which is there since the store is ready."""
+        return cast("HttpServers", self._servers)
 
     # Reading.
 
     def _load(self, space: Space, key: str) -> Stored | None:
         name = _quoted(space, key)
-        until = self._servers.deadline()
+        until = self._asking().deadline()
         for _ in range(_TRIES):
-            answer = self._ask("GET", f"/values/{name}", until=until)
+            answer = self._ask("GET", f"/values/{name}", again=True, until=until)
             if answer is None:
                 return None
             told = answer.headers.get("expiration")
             if told is None:
                 return Stored(answer.body, None)
             second = int(told)
-            found = self._ask("GET", f"/metadata/{name}", until=until)
+            found = self._ask("GET", f"/metadata/{name}", again=True, until=until)
             if found is not None:
                 instant = _instant(key, second, found.json()["result"])
                 if _second(instant) == second:
@@ -166,7 +173,7 @@ class CloudflareStore(ServedStore):
             return  # no key is that long, and it would be refused
         asked = {"prefix": name, "limit": PAGE_KEYS}
         while True:
-            answer = self._ask("GET", f"/keys?{urlencode(asked)}")
+            answer = self._ask("GET", f"/keys?{urlencode(asked)}", again=True)
             page = answer.json() if answer is not None else {}
             for found in page.get("result") or ():
                 key = key_in(space, found["name"])
@@ -223,7 +230,7 @@ class CloudflareStore(ServedStore):
         method: str,
         path: str,
         *,
-        again: bool = True,
+        again: bool,
         until: float | None = None,
         body: bytes | None = None,
         content_type: str = "",
@@ -232,11 +239,12 @@ class CloudflareStore(ServedStore):
         headers = {"Authorization": f"Bearer {self._token}"}
         if content_type:
             headers["Content-Type"] = content_type
-        answer = self._servers.ask(
+        servers = self._asking()
+        answer = servers.ask(
             method,
             self._path + path,
             again=again,
-            until=self._servers.deadline() if until is None else until,
+            until=servers.deadline() if until is None else until,
             body=body,
             headers=headers,
         )
@@ -245,7 +253,7 @@ class CloudflareStore(ServedStore):
         if answer.status == 404 and answer.error()[0] == _KEY_NOT_FOUND:
             return None
         raise _RefusedError(
-            f"Cloudflare refused {method}: {self._servers.said(answer)}; see that account, token, "
+            f"Cloudflare refused {method}: {servers.said(answer)}; see that account, token, "
             "namespace_id and this machine's clock are right"
         )
 

@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from ...errors import CorruptStoreError, InvalidArgumentError, StorageIOError, shown
 from ..arguments import Clock, check_affix, utc_now
@@ -82,10 +82,9 @@ class EtcdStore(ServedStore):
         if not (isinstance(user, str) and isinstance(password, str) and bool(user) == bool(password)):
             raise InvalidArgumentError("give user and password, each a str, or neither")
         self._user, self._password = user, password
+        self._gateway: EtcdGateway | None = None  # before the store is ready
         super().__init__(clock=clock, **options)
-        if not (self._endpoints or self._options["nodes"]):
-            raise InvalidArgumentError("endpoints is empty; give the address of a server, or nodes")
-        self._gateway = self._new_gateway()
+        self._nodes()
 
     @property
     def name(self) -> str:
@@ -105,35 +104,45 @@ class EtcdStore(ServedStore):
             checked["root"] = check_affix("root", checked["root"])
         return checked
 
-    def _new_gateway(self) -> EtcdGateway:
+    def _nodes(self) -> tuple[str, ...]:
+        nodes = self._addresses("nodes", self._options["nodes"]) or self._endpoints
+        if not nodes:
+            raise InvalidArgumentError("endpoints is empty; give the address of a server, or nodes")
+        return nodes
+
+    def _reach(self) -> None:
         from .http import HttpServers
 
-        nodes = self._addresses("nodes", self._options["nodes"]) or self._endpoints
-        secrets = [self._password] if self._password else []
+        nodes, secrets = self._nodes(), [self._password] if self._password else []
+        self._release()
         servers = HttpServers("etcd", nodes, self._timeout, tls=self._tls, secrets=secrets, busy=busy)
-        return EtcdGateway(servers, self._user, self._password)
+        self._gateway = EtcdGateway(servers, self._user, self._password)
 
     def _prepare(self) -> None:
-        before, self._gateway = self._gateway, self._new_gateway()
-        before.close()
+        self._keep_reach()
         # Tells that there is a leader, and that the user may read here.
         first, end = self._range(self._space, "")
-        self._call("kv/range", {"key": first, "range_end": end, "limit": 1, "count_only": True})
+        self._call("kv/range", {"key": first, "range_end": end, "limit": 1, "count_only": True}, again=True)
 
     def _release(self) -> None:
-        self._gateway.close()
+        if self._gateway is not None:
+            self._gateway.close()
 
-    def _call(self, path: str, body: dict[str, Any], again: bool = True, until: float | None = None) -> Any:
-        return self._gateway.call(f"/v3/{path}", body, again=again, until=until)
+    def _asking(self) -> EtcdGateway:
+        """What asks etcd, which is there since the store is ready."""
+        return cast(EtcdGateway, self._gateway)
+
+    def _call(self, path: str, body: dict[str, Any], *, again: bool, until: float | None = None) -> Any:
+        return self._asking().call(f"/v3/{path}", body, again=again, until=until)
 
     # Reading.
 
     def _load(self, space: Space, key: str) -> Stored | None:
-        return _stored(key, self._call("kv/range", {"key": self._key(space, key)}))
+        return _stored(key, self._call("kv/range", {"key": self._key(space, key)}, again=True))
 
     def _load_many(self, space: Space, keys: Sequence[str]) -> Iterable[Stored | None]:
         ranges = [{"request_range": {"key": self._key(space, key)}} for key in keys]
-        answers = self._call("kv/txn", {"success": ranges})["responses"]
+        answers = self._call("kv/txn", {"success": ranges}, again=True)["responses"]
         return [_stored(key, each["response_range"]) for key, each in zip(keys, answers, strict=True)]
 
     def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
@@ -141,7 +150,7 @@ class EtcdStore(ServedStore):
         asked: dict[str, Any] = {"key": first, "range_end": end, "limit": PAGE_KEYS, "keys_only": True}
         while True:
             try:
-                page = self._call("kv/range", asked)
+                page = self._call("kv/range", asked, again=True)
             except EtcdError as error:
                 if "revision" not in asked or Reason.COMPACTED not in error.reasons:
                     raise
@@ -176,14 +185,14 @@ class EtcdStore(ServedStore):
         self._call("kv/deleterange", {"key": self._key(space, key)}, again=False)
 
     def _put_leased(self, key: str, name: str, value: bytes, instant: datetime, left: float) -> None:
-        until = self._gateway.deadline()
+        until = self._asking().deadline()
         first = ((instant - _EPOCH) // _TICK) << LEASE_BITS
         for lease in range(first, first + (1 << LEASE_BITS)):
             shared = not self._grant(lease, left, until)
             if shared and self._seconds_left(lease, until) < min(left, LONGEST_TTL // 2):
                 continue  # it was made by another clock, and would end too early
             try:
-                self._put(key, name, value, lease=str(lease), until=until)
+                self._put(key, name, value, lease, until)
                 return
             except EtcdError as error:
                 # It has ended meanwhile, or has keys of another user, who may not be joined.
@@ -201,7 +210,7 @@ class EtcdStore(ServedStore):
         """Make ``lease``; whether it was not there yet."""
         seconds = min(ceil(left) + SPARE_SECONDS, LONGEST_TTL)
         try:
-            self._call("lease/grant", {"ID": str(lease), "TTL": str(seconds)}, until=until)
+            self._call("lease/grant", {"ID": str(lease), "TTL": str(seconds)}, again=True, until=until)
         except EtcdError as error:
             if Reason.LEASE_EXISTS not in error.reasons:
                 raise
@@ -210,12 +219,17 @@ class EtcdStore(ServedStore):
 
     def _seconds_left(self, lease: int, until: float) -> int:
         """Rounded down; below zero when it has ended."""
-        return int(self._call("lease/timetolive", {"ID": str(lease)}, until=until).get("TTL", 0))
+        told = self._call("lease/timetolive", {"ID": str(lease)}, again=True, until=until)
+        return int(told.get("TTL", 0))
 
-    def _put(self, key: str, name: str, value: bytes, **leased: Any) -> None:
-        until = leased.pop("until", None)
+    def _put(
+        self, key: str, name: str, value: bytes, lease: int | None = None, until: float | None = None
+    ) -> None:
+        asked = {"key": name, "value": _text(value)}
+        if lease is not None:
+            asked["lease"] = str(lease)
         try:
-            self._call("kv/put", {"key": name, "value": _text(value), **leased}, again=False, until=until)
+            self._call("kv/put", asked, again=False, until=until)
         except EtcdError as error:
             if not error.reasons & _TOO_LARGE:
                 raise
