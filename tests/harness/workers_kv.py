@@ -56,6 +56,8 @@ class WorkersKV:
         """The statuses of refusals for the next requests, each with its Retry-After, if any."""
         self.asked: list[str] = []
         """Method and path of each request, without what they all begin with."""
+        self.tells_missing = False
+        """Whether a delete of what is not there is refused as a read of it is; the documentation is silent."""
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.kv = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
@@ -135,6 +137,8 @@ class WorkersKV:
                 self._pairs[_checked(key)] = self._sent(query, headers, body)
                 return _result({})
             case "DELETE values":
+                if self.tells_missing:
+                    self._found(key)
                 self._pairs.pop(_checked(key), None)
                 return _result({})
             case "GET keys":
