@@ -57,7 +57,7 @@ class WorkersKV:
         self.asked: list[str] = []
         """Method and path of each request, without what they all begin with."""
         self.tells_missing = False
-        """Whether a delete of what is not there is refused as a read of it is; the documentation is silent."""
+        """Whether a delete of what is not there is refused as a read of it is; nobody says that it is not."""
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.kv = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)

@@ -33,6 +33,7 @@ from ...driver.dsn import SHORTEST_SECRET
 from ...driver.forking import renew_in_child
 from ...errors import BackendUnavailableError
 from .answer import TOO_MANY, Answer, busy_by_status, retry_after
+from .base import MAYBE_DONE, NOT_DONE
 from .http_connection import new_pools, read_by
 from .in_time import NO_ANSWER
 
@@ -217,7 +218,7 @@ class HttpServers:
         return Answer(response.status, response.headers, b"".join(parts))
 
     def _unavailable(self, address: str, why: str, *, maybe_done: bool = False) -> BackendUnavailableError:
-        end = "whether it was done is not known: look before you try again" if maybe_done else "try later"
+        end = MAYBE_DONE if maybe_done else NOT_DONE
         return BackendUnavailableError(f"{self._what} at {address} can't be asked ({why[:_SHOWN]}); {end}")
 
     def _new_pools(self) -> PoolManager:
