@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from ...errors import StorageIOError, shown
+from ...errors import StorageIOError, TroveError
 
 TOO_MANY = 429
 UNAVAILABLE = (502, 503, 504)
@@ -26,10 +27,11 @@ class Answer(NamedTuple):
             if isinstance(told, dict):
                 return told
             cause = None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             cause = error
+        # The body is not shown: it may repeat what it was asked, with a token.
         raise StorageIOError(
-            f"a server answered {self.status} with what is no JSON object ({shown(self.body)}); is it the "
+            f"a server answered {self.status} with {len(self.body)} bytes that are no JSON object; is it the "
             "server that it should be?"
         ) from cause
 
@@ -37,7 +39,7 @@ class Answer(NamedTuple):
         """The number, 0 where it has none, and the words of an error, as etcd and Cloudflare tell them."""
         try:
             told = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             told = self.body.decode(errors="replace").strip()
         if isinstance(told, dict):
             errors = told.get("errors")
@@ -46,6 +48,20 @@ class Answer(NamedTuple):
                 code = first.get("code")
                 return (code if isinstance(code, int) else 0), str(first.get("message"))
         return 0, str(told)
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """In which an answer is taken apart. Raises StorageIOError where it has not the form that it should."""
+    try:
+        yield
+    except TroveError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise StorageIOError(
+            f"{what} answered what has not the form that it should have ({type(error).__name__}); is it the "
+            "server that it should be?"
+        ) from error
 
 
 def busy_by_status(answer: Answer) -> bool:

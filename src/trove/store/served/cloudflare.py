@@ -19,7 +19,7 @@ from ..attributes import CONTENT_TYPE, instant_in, metadata_until
 from ..base import Space, Stored
 from ..naming import check_name, key_in, name_of, room_for
 from .address import check_address, check_encrypted, check_secret
-from .answer import Answer
+from .answer import Answer, understood
 from .base import ServedStore, required
 
 if TYPE_CHECKING:
@@ -130,20 +130,21 @@ class CloudflareStore(ServedStore):
         name = _quoted(space, key)
         until = self._asking().deadline()
         for _ in range(_TRIES):
-            answer = self._ask("GET", f"/values/{name}", again=True, until=until)
+            answer = self._ask("GET", f"/values/{name}", again=True, until=until, is_value=True)
             if answer is None:
                 return None
             told = answer.headers.get("expiration")
             if told is None:
                 return Stored(answer.body, None)
-            second = int(told)
             found = self._ask("GET", f"/metadata/{name}", again=True, until=until)
-            if found is not None:
-                instant = _instant(key, second, found.json()["result"])
-                if _second(instant) == second:
-                    return Stored(answer.body, instant)
-            # The one is older than the other.
-            stored = Stored(answer.body, _instant(key, second, None))
+            with understood("Cloudflare"):
+                second = int(told)
+                if found is not None:
+                    instant = _instant(key, second, found.json()["result"])
+                    if _second(instant) == second:
+                        return Stored(answer.body, instant)
+                # The one is older than the other.
+                stored = Stored(answer.body, _instant(key, second, None))
         return stored  # the second came with the value
 
     def _load_many(self, space: Space, keys: Sequence[str]) -> Iterable[Stored | None]:
@@ -155,8 +156,11 @@ class CloudflareStore(ServedStore):
             )
         except _RefusedError:  # a value is no text, or all together are too large
             return super()._load_many(space, keys)
-        values = answer.json()["result"]["values"] if answer is not None else {}
-        return [self._of_many(space, key, values.get(name)) for key, name in zip(keys, names, strict=True)]
+        with understood("Cloudflare"):
+            values = answer.json()["result"]["values"] if answer is not None else {}
+            return [
+                self._of_many(space, key, values.get(name)) for key, name in zip(keys, names, strict=True)
+            ]
 
     def _of_many(self, space: Space, key: str, found: Mapping[str, Any] | None) -> Stored | None:
         if found is None:
@@ -174,17 +178,22 @@ class CloudflareStore(ServedStore):
         asked = {"prefix": name, "limit": PAGE_KEYS}
         while True:
             answer = self._ask("GET", f"/keys?{urlencode(asked)}", again=True)
-            page = answer.json() if answer is not None else {}
-            for found in page.get("result") or ():
-                key = key_in(space, found["name"])
-                if key is None or not key.endswith(suffix):
-                    continue
-                second = found.get("expiration")
-                if second is None or _instant(key, int(second), found.get("metadata")) > now:
-                    yield key
-            cursor = (page.get("result_info") or {}).get("cursor")
+            with understood("Cloudflare"):
+                page = answer.json() if answer is not None else {}
+                keys = [key_in(space, found["name"]) for found in page["result"]]
+                there = [
+                    key
+                    for key, found in zip(keys, page["result"], strict=True)
+                    if key is not None and key.endswith(suffix) and not _gone(key, found, now)
+                ]
+                cursor = (page.get("result_info") or {}).get("cursor")
+            yield from there
             if not cursor:
                 return
+            if cursor == asked.get("cursor"):
+                raise StorageIOError(
+                    "Cloudflare gave the same cursor twice: its listing has no end; try later"
+                )
             asked["cursor"] = cursor
 
     # Writing.
@@ -234,8 +243,9 @@ class CloudflareStore(ServedStore):
         until: float | None = None,
         body: bytes | None = None,
         content_type: str = "",
+        is_value: bool = False,
     ) -> Answer | None:
-        """What Cloudflare answers to what it does; ``None`` when there is no such key."""
+        """What Cloudflare answers, a JSON object or a value; ``None`` when there is no such key."""
         headers = {"Authorization": f"Bearer {self._token}"}
         if content_type:
             headers["Content-Type"] = content_type
@@ -248,7 +258,7 @@ class CloudflareStore(ServedStore):
             body=body,
             headers=headers,
         )
-        if answer.status == 200:
+        if answer.status == 200 and (is_value or answer.json().get("success") is True):
             return answer
         if answer.status == 404 and answer.error()[0] == _KEY_NOT_FOUND:
             return None
@@ -289,6 +299,11 @@ def _is_text(value: bytes) -> bool:
 def _second(instant: datetime) -> int:
     """Seconds since 1970, rounded up."""
     return -((_EPOCH - instant) // _SECOND)
+
+
+def _gone(key: str, found: Mapping[str, Any], now: datetime) -> bool:
+    second = found.get("expiration")
+    return second is not None and _instant(key, int(second), found.get("metadata")) <= now
 
 
 def _instant(key: str, second: int, metadata: object) -> datetime:

@@ -14,6 +14,7 @@ from ..arguments import Clock, check_affix, utc_now
 from ..base import Space, Stored
 from ..naming import key_in, name_of
 from .address import check_address, check_encrypted
+from .answer import understood
 from .base import ServedStore, required
 from .etcd_gateway import PERMISSION_DENIED, EtcdError, EtcdGateway, Reason, busy
 
@@ -138,12 +139,16 @@ class EtcdStore(ServedStore):
     # Reading.
 
     def _load(self, space: Space, key: str) -> Stored | None:
-        return _stored(key, self._call("kv/range", {"key": self._key(space, key)}, again=True))
+        answer = self._call("kv/range", {"key": self._key(space, key)}, again=True)
+        with understood("etcd"):
+            return _stored(key, answer)
 
     def _load_many(self, space: Space, keys: Sequence[str]) -> Iterable[Stored | None]:
         ranges = [{"request_range": {"key": self._key(space, key)}} for key in keys]
-        answers = self._call("kv/txn", {"success": ranges}, again=True)["responses"]
-        return [_stored(key, each["response_range"]) for key, each in zip(keys, answers, strict=True)]
+        answer = self._call("kv/txn", {"success": ranges}, again=True)
+        with understood("etcd"):
+            answers = [each["response_range"] for each in answer["responses"]]
+            return [_stored(key, each) for key, each in zip(keys, answers, strict=True)]
 
     def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
         first, end = self._range(space, prefix)
@@ -156,17 +161,21 @@ class EtcdStore(ServedStore):
                     raise
                 del asked["revision"]
                 continue
-            for found in page.get("kvs", ()):
-                key = self._key_of(space, found["key"])
-                if key is None or not key.endswith(suffix):
-                    continue
-                instant = _instant(key, found)
-                if instant is None or instant > now:
-                    yield key
-            if not page.get("more"):
+            with understood("etcd"):
+                pairs = [(self._key_of(space, found["key"]), found) for found in page.get("kvs", ())]
+                there = [
+                    key
+                    for key, found in pairs
+                    if key is not None and key.endswith(suffix) and not _gone(key, found, now)
+                ]
+                following = b64decode(page["kvs"][-1]["key"]) + b"\0" if page.get("more") else b""
+                if following and following <= b64decode(asked["key"]):
+                    raise StorageIOError("etcd gave the same keys twice: its listing has no end; try later")
+                asked.setdefault("revision", page["header"]["revision"])
+            yield from there
+            if not following:
                 return
-            asked["key"] = _text(b64decode(page["kvs"][-1]["key"]) + b"\0")
-            asked.setdefault("revision", page["header"]["revision"])
+            asked["key"] = _text(following)
 
     # Writing.
 
@@ -265,6 +274,11 @@ def _stored(key: str, answer: Mapping[str, Any]) -> Stored | None:
     for found in answer.get("kvs", ()):
         return Stored(b64decode(found.get("value", "")), _instant(key, found))
     return None
+
+
+def _gone(key: str, found: Mapping[str, Any], now: datetime) -> bool:
+    instant = _instant(key, found)
+    return instant is not None and instant <= now
 
 
 def _instant(key: str, found: Mapping[str, Any]) -> datetime | None:

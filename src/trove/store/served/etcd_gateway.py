@@ -13,9 +13,10 @@ import time
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from ...driver.dsn import SHORTEST_SECRET
 from ...driver.forking import renew_in_child
 from ...errors import BackendUnavailableError, StorageIOError, shown
-from .answer import TOO_MANY, Answer, busy_by_status
+from .answer import TOO_MANY, Answer, busy_by_status, understood
 
 if TYPE_CHECKING:
     from .http import HttpServers
@@ -125,15 +126,19 @@ class EtcdGateway:
     def _authenticated(self, until: float) -> str:
         who = {"name": self._user, "password": self._password}
         try:
-            token: str = self._asked("/v3/auth/authenticate", who, "", True, until)["token"]
+            answer = self._asked("/v3/auth/authenticate", who, "", True, until)
         except EtcdError as error:
             if Reason.AUTH_IS_OFF not in error.reasons:
                 raise
             return ""
+        with understood("etcd"):
+            token: str = answer["token"]
         return token
 
     def _refused(self, path: str, answer: Answer) -> EtcdError:
         said = self._servers.said(answer)
+        if self._token and len(self._token) >= SHORTEST_SECRET:
+            said = said.replace(self._token, "***")
         error = EtcdError(f"etcd refused {path}: {said}; see what the user may do, and what etcd's log says")
         error.code = answer.error()[0]
         error.reasons = frozenset(each for each in Reason if each.told(answer))

@@ -1,0 +1,95 @@
+"""Stores of servers that answer what they should not: typed errors, no end that never comes, no secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from trove.errors import StorageIOError
+from trove.store import CloudflareStore, Record, Store
+from trove.store.served.answer import Answer
+from trove.testing import ManualClock
+
+TOKEN = "s3cr3t-token-of-tests"
+CALLS: dict[str, Callable[[Store], object]] = {
+    "get": lambda store: store.get("a"),
+    "read prefix": lambda store: store.read("a", prefix=True),
+    "write": lambda store: store.write(Record("a", b"x")),
+    "delete": lambda store: store.delete("a"),
+    "list": lambda store: store.list(),
+}
+
+
+class Servers:
+    """Answers everything with one body, when it is told to."""
+
+    def __init__(self, body: Any, **headers: str) -> None:
+        self._body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self._headers = headers
+        self.asked = 0
+
+    def ask(self, *args: Any, **options: Any) -> Answer:
+        self.asked += 1
+        assert self.asked < 50
+        return Answer(200, self._headers, self._body)
+
+    def said(self, answer: Answer) -> str:
+        return f"{answer.status} {answer.error()[1]}"
+
+    def deadline(self) -> float:
+        return 1e9
+
+    def close(self) -> None:
+        pass
+
+
+def cloudflare(servers: Servers) -> CloudflareStore:
+    store = CloudflareStore("account", TOKEN, "namespace", clock=ManualClock())
+    store._servers = servers  # type: ignore[assignment]
+    store._ready = True
+    return store
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if call != "get"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"success": False, "errors": [{"code": 1, "message": "no"}]},
+        {},
+        b"<html>" + TOKEN.encode(),
+        b"[" * 100_000,
+    ],
+    ids=["refused", "no word of success", "html", "deep"],
+)
+def test_cloudflare_did_only_what_it_says_that_it_did(call: str, body: Any) -> None:
+    with cloudflare(Servers(body)) as store, pytest.raises(StorageIOError) as caught:
+        CALLS[call](store)
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [None, 5, [{}], [{"name": 5}], [{"name": "=a", "expiration": "soon"}], "text"],
+    ids=str,
+)
+def test_cloudflare_lists_what_is_no_listing(result: Any) -> None:
+    with cloudflare(Servers({"success": True, "result": result})) as store, pytest.raises(StorageIOError):
+        store.list()
+
+
+def test_cloudflare_gives_the_same_cursor_for_ever() -> None:
+    body = {"success": True, "result": [{"name": "=a"}], "result_info": {"cursor": "again"}}
+    servers = Servers(body)
+    with cloudflare(servers) as store, pytest.raises(StorageIOError, match="cursor"):
+        store.list()
+    assert servers.asked == 2
+
+
+@pytest.mark.parametrize("expiration", ["soon", "", "1e400"])
+def test_cloudflare_tells_an_expiration_that_is_no_number(expiration: str) -> None:
+    servers = Servers({"success": True, "result": {}}, expiration=expiration)
+    with cloudflare(servers) as store, pytest.raises(StorageIOError):
+        store.get("a")
