@@ -153,3 +153,17 @@ class TestOpening:
             assert len(tried) == 2
         finally:
             server.stop()
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("host", "http://host:2379"),
+        ("host:", "http://host:2379"),
+        ("host:80", "http://host:80"),
+        ("[::1]", "http://[::1]:2379"),
+        ("https://host/", "https://host:2379"),
+    ],
+)
+def test_port_is_that_of_etcd_where_none_is_given(given: str, asked: str) -> None:
+    assert EtcdStore("unused")._addresses("endpoints", given) == (asked,)

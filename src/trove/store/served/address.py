@@ -8,8 +8,11 @@ from urllib.parse import SplitResult, urlsplit
 from ...errors import InvalidArgumentError
 
 
-def check_address(name: str, value: object, *, scheme: str = "http", has_path: bool = False) -> str:
-    """``value``, the address of a server, with its ``scheme``, and without a path but where it ``has_path``.
+def check_address(
+    name: str, value: object, *, scheme: str = "http", port: int | None = None, has_path: bool = False
+) -> str:
+    """``value``, the address of a server, with its ``scheme`` and, where one is given here, a ``port``, and
+    without a path but where it ``has_path``.
 
     Raises InvalidArgumentError for what is none, and does not show it: it may hold a password.
     """
@@ -27,7 +30,10 @@ def check_address(name: str, value: object, *, scheme: str = "http", has_path: b
         raise InvalidArgumentError(
             f"{name} is no address; give host:port, http://host:port or https://host:port, and no user in it"
         )
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+    netloc = parts.netloc.rstrip(":")
+    if port is not None and parts.port is None:
+        netloc = f"{netloc}:{port}"
+    return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
 
 
 def check_encrypted(name: str, address: str, *, but_near: bool = False) -> str:

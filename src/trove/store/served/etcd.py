@@ -18,6 +18,7 @@ from .answer import understood
 from .base import ServedStore, required
 from .etcd_gateway import PERMISSION_DENIED, EtcdError, EtcdGateway, Reason, busy
 
+PORT = 2379
 PAGE_KEYS = 1000
 BATCH = 100
 """Keys in one transaction; etcd takes 128 operations (``--max-txn-ops``)."""
@@ -39,9 +40,10 @@ class EtcdStore(ServedStore):
     in their place. They are asked in their order, beginning with the one that answered last. It takes the
     extra ``trove-engine[etcd]``.
 
-    An address is ``host:port``, ``http://host:port`` or ``https://host:port``; ``tls`` is the context for the
-    latter, where Python's default one does not do; with it a bare address means the latter, and plain HTTP is
-    refused. ``user`` and ``password`` are etcd's; they are no options, and appear in no error.
+    An address is ``host:port``, ``http://host:port`` or ``https://host:port``, at 2379 where it has no port;
+    ``tls`` is the context for the latter, where Python's default one does not do; with it a bare address
+    means the latter, and plain HTTP is refused. ``user`` and ``password`` are etcd's; they are no options,
+    and appear in no error.
 
     Its own option is ``root``, which all its keys in etcd begin with; ``"trove/records/"`` by itself. A value
     is what etcd keeps, byte by byte.
@@ -94,8 +96,9 @@ class EtcdStore(ServedStore):
     def _addresses(self, name: str, given: object) -> tuple[str, ...]:
         several = given if isinstance(given, (list, tuple)) else [given]
         if self._tls is None:
-            return tuple(check_address(name, each) for each in several)
-        return tuple(check_encrypted(name, check_address(name, each, scheme="https")) for each in several)
+            return tuple(check_address(name, each, port=PORT) for each in several)
+        whole = [check_address(name, each, scheme="https", port=PORT) for each in several]
+        return tuple(check_encrypted(name, each) for each in whole)
 
     def _check_own(self, options: dict[str, Any]) -> dict[str, Any]:
         checked = super()._check_own(options)
