@@ -25,5 +25,5 @@ class Keeper(Contestant):
 
 
 def has(entry: Entry, verb: str) -> bool:
-    """Whether a keeper has the verb."""
-    return getattr(entry.kind, verb) is not getattr(Keeper, verb)
+    """Whether a keeper has the verb; it is assumed of one that is not installed, which skips."""
+    return getattr(entry.kind, verb, None) is not getattr(Keeper, verb)

@@ -107,7 +107,8 @@ class CloudflareStore(ServedStore):
     def _reach(self) -> None:
         from .http import HttpServers
 
-        self._release()
+        if self._servers is not None:
+            self._servers.close()
         self._servers = HttpServers(
             "Cloudflare", [self._options["url"]], self._timeout, secrets=[self._token]
         )

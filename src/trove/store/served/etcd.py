@@ -118,7 +118,8 @@ class EtcdStore(ServedStore):
         from .http import HttpServers
 
         nodes, secrets = self._nodes(), [self._password] if self._password else []
-        self._release()
+        if self._gateway is not None:
+            self._gateway.close()
         servers = HttpServers("etcd", nodes, self._timeout, tls=self._tls, secrets=secrets, busy=busy)
         self._gateway = EtcdGateway(servers, self._user, self._password)
 
