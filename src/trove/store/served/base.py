@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar
@@ -61,9 +62,9 @@ class ServedStore(Store):
             self._reach()
             self._reached_with = now
 
+    @abstractmethod
     def _reach(self) -> None:
         """Make what asks the servers, and close what did before."""
-        raise NotImplementedError
 
 
 def required(what: str, extra: str, module: str) -> Any:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, ClassVar, Final, LiteralString, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, LiteralString, TypeVar
 
 from ...driver import parse_dsn
 from ...errors import InvalidArgumentError, InvalidDSNError, StorageIOError, TroveError, shown
@@ -19,6 +19,9 @@ from ..arguments import Clock, utc_now
 from ..base import Space, Stored
 from ..naming import check_name, name_of, room_for
 from .base import ServedStore, required
+
+if TYPE_CHECKING:
+    from .postgres_server import PostgresServer
 
 T = TypeVar("T")
 
@@ -115,12 +118,14 @@ class PostgresStore(ServedStore):
         "connections": 10,
     }
 
+    REACHED_BY = ("nodes", "connections", "timeout")
+
     def __init__(self, dsn: str, *, clock: Clock = utc_now, **options: Any) -> None:
         required("PostgresStore", "postgres", "psycopg")
         self._settings = _settings(dsn)
         self._free_at = 0.0
         super().__init__(clock=clock, **options)
-        self._reach()
+        self._keep_reach()
 
     @property
     def name(self) -> str:
@@ -156,20 +161,16 @@ class PostgresStore(ServedStore):
     def _reach(self) -> None:
         from .postgres_server import PostgresServer
 
-        self._reached_with = self._reaching
+        before: PostgresServer | None = getattr(self, "_server", None)
+        if before is not None:
+            before.close()
         nodes = [_address(node) for node in self._options["nodes"]] or [self._settings]
         self._server = PostgresServer(
             self._settings, nodes, connections=self._options["connections"], timeout=self._timeout
         )
 
-    @property
-    def _reaching(self) -> list[object]:
-        return [self._options[name] for name in ("nodes", "connections", "timeout")]
-
     def _prepare(self) -> None:
-        if self._reached_with != self._reaching:
-            self._server.close()
-            self._reach()
+        self._keep_reach()
         until = self._until()
         if self._made_or_found(until) != COLUMN_TYPES:
             raise self._no_table_of_records("its columns are others")
