@@ -79,16 +79,47 @@ def test_unknown_name_is_an_attribute_error() -> None:
 
 @pytest.mark.parametrize("suite", ["RangeSuite", "ServerCopySuite", "LifecycleSuite", "PresignSuite"])
 def test_suite_of_one_capability_runs_alone(tmp_path: Path, suite: str) -> None:
-    (tmp_path / "test_mine.py").write_text(AUTHORS_FILE.format(suite=suite))
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"],
-        cwd=tmp_path,
+    ran = run_as_file(tmp_path, AUTHORS_FILE.format(suite=suite))
+    assert ran.returncode == 0, ran.stdout
+    assert ("skipped" in ran.stdout) == (suite == "PresignSuite")
+
+
+def run_as_file(folder: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What pytest says of a file of tests, of which a warning is an error."""
+    (folder / "test_mine.py").write_text(text)
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-W",
+            "error",
+            "test_mine.py",
+            *arguments,
+        ],
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert ran.returncode == 0, ran.stdout
-    assert ("skipped" in ran.stdout) == (suite == "PresignSuite")
+
+
+def test_assertions_are_explained_also_where_a_module_of_the_suite_is_imported_first(tmp_path: Path) -> None:
+    text = "from trove.testing.suite.threads import together\n" + AUTHORS_FILE.format(suite="DriverSuite")
+    text = (
+        text.replace("drv = MemoryDriver()", "drv = Deaf()")
+        + """
+class Deaf(MemoryDriver):
+    def list_buckets(self):
+        return iter(())
+"""
+    )
+    ran = run_as_file(tmp_path, text, "-k", "test_bucket_list")
+    assert ran.returncode == 1, ran.stdout
+    assert "AssertionError: assert [] == [" in ran.stdout
 
 
 def without(missing: str, program: str) -> subprocess.CompletedProcess[str]:

@@ -29,6 +29,7 @@ tests of a program.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -90,14 +91,15 @@ _LATER = {
 }
 
 
+if pytest := sys.modules.get("pytest"):
+    # Before any of them is imported, by whatever way: only then does pytest explain the assertions in them.
+    pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in ("suite", "stores", "machine")))
+
+
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     require(f"{__name__}.{name}", "testing", "pytest", "hypothesis")
-    import pytest
-
-    # Before they are imported: only then does pytest explain the assertions in them.
-    pytest.register_assert_rewrite(f"{__name__}.suite", f"{__name__}.stores", f"{__name__}.machine")
     return getattr(import_module(f".{_LATER[name]}", __name__), name)
 
 

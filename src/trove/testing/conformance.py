@@ -59,7 +59,7 @@ class _Plugin(Hiding):
         self._dsn = SecretDSN(dsn)
 
     def pytest_sessionstart(self) -> None:
-        # Said when the package was imported too, but then pytest was not running yet.
+        # When the package was imported pytest was not running yet.
         pytest.register_assert_rewrite("trove.testing.suite", "trove.testing.machine")
 
     @pytest.fixture
