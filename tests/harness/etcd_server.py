@@ -14,8 +14,9 @@ from .servers import Process, free_port, program
 class EtcdServer:
     """One etcd. ``address`` is where clients ask it; it stays the same when it is stopped and started."""
 
-    def __init__(self, folder: Path, *, tls: tuple[Path, Path] | None = None) -> None:
+    def __init__(self, folder: Path, *flags: str, tls: tuple[Path, Path] | None = None) -> None:
         self._folder = folder
+        self._flags = flags
         self._tls = tls
         self._port, self._peer_port = free_port(), free_port()
         self._http = urllib3.PoolManager(ca_certs=str(tls[0]) if tls else None)
@@ -31,7 +32,7 @@ class EtcdServer:
         command = [program("etcd", "etcd-server"), "--name=one", f"--data-dir={self._folder / 'data'}"]
         command += [f"--listen-client-urls={self.address}", f"--advertise-client-urls={self.address}"]
         command += [f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"]
-        command += [f"--initial-cluster=one={peer}", "--unsafe-no-fsync"]
+        command += [f"--initial-cluster=one={peer}", "--unsafe-no-fsync", *self._flags]
         if self._tls:
             command += [f"--cert-file={self._tls[0]}", f"--key-file={self._tls[1]}"]
         self._process = Process(command, "ready to serve client requests")

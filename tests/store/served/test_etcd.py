@@ -15,7 +15,7 @@ import pytest
 from harness.http_proxy import CuttingProxy
 from harness.servers import wait_for
 
-from trove.errors import CorruptStoreError, InvalidArgumentError, StorageIOError
+from trove.errors import InvalidArgumentError, StorageIOError
 from trove.store import EtcdStore, Record
 from trove.testing import ManualClock
 from trove.testing.suite.threads import together
@@ -153,15 +153,19 @@ class TestLeases:
         assert left is not None
         assert abs(last - left - datetime.now(UTC)) < timedelta(minutes=1)
 
-    def test_key_with_a_lease_of_another_program_is_an_error_that_says_so(
+    def test_lease_of_another_program_tells_the_time_left(
         self, etcd: EtcdServer, opened: EtcdStore, root: str
     ) -> None:
         lease = str((1 << 63) - 1)
         etcd.call("lease/grant", ID=lease, TTL="60")
         etcd.call("kv/put", key=f"{root}=key".encode(), value=b"x", lease=lease)
-        with pytest.raises(CorruptStoreError, match="another program"):
-            opened.read("key")
+        opened.write(Record("ours", b""))
+        assert opened.list() == ["key", "ours"]
+        for record in (*opened.read("key"), *opened.read("k", prefix=True)):
+            assert record.expiry is not None
+            assert timedelta(seconds=30) < record.expiry <= timedelta(seconds=60)
         etcd.call("lease/revoke", ID=lease)
+        assert opened.list() == ["ours"]
 
 
 class TestNames:

@@ -19,7 +19,7 @@ from harness.etcd_server import EtcdServer
 from harness.http_proxy import CuttingProxy, Fate
 from harness.servers import free_port
 
-from trove.errors import BackendUnavailableError, StorageIOError
+from trove.errors import BackendUnavailableError, StorageFullError, StorageIOError
 from trove.store import CachedStore, EtcdStore, MemoryStore, Record
 from trove.store.served import http
 
@@ -221,3 +221,20 @@ class TestServersThatAreNotThere:
                 assert opened.list() == ["key", "other"]
         finally:
             server.stop()
+
+
+def test_etcd_without_room_is_an_error_that_says_so(tmp_path: Path) -> None:
+    server = EtcdServer(tmp_path, f"--quota-backend-bytes={4 << 20}")
+    try:
+        with EtcdStore(server.address) as store:
+
+            def fill() -> None:
+                for number in range(100):
+                    store.write(Record(f"{number}", bytes(200_000)), ttl=HOUR)
+
+            with pytest.raises(StorageFullError, match="space exceeded; compact it"):
+                fill()
+            assert "0" in store
+            store.delete("0")
+    finally:
+        server.stop()

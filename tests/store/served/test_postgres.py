@@ -306,6 +306,29 @@ def test_instants_at_both_ends_of_the_calendar(postgres: PostgresServer, table: 
         assert store.list() == ["last"]
 
 
+@pytest.mark.parametrize("instant", ["infinity", "10000-01-01 UTC", "290000-01-01 UTC"])
+def test_instant_that_is_later_than_any_datetime_never_comes(
+    postgres: PostgresServer, store: PostgresStore, table: str, instant: str
+) -> None:
+    store.init()
+    postgres.execute(f"INSERT INTO {table} VALUES ('=', 'key', 'value', '{instant}')")
+    store.write(Record("other", b""))
+    for found in (store.read("key"), store.read("k", prefix=True)):
+        assert found == [Record("key", b"value")]
+    assert store.list() == ["key", "other"]
+
+
+@pytest.mark.parametrize("instant", ["-infinity", "4000-01-01 BC"])
+def test_instant_that_is_earlier_than_any_datetime_has_come(
+    postgres: PostgresServer, store: PostgresStore, table: str, instant: str
+) -> None:
+    store.init()
+    postgres.execute(f"INSERT INTO {table} VALUES ('=', 'key', 'value', '{instant}')")
+    assert store.read("k", prefix=True) == []
+    assert store.list() == []
+    assert store.get("key") is None
+
+
 def test_namespaces_in_one_another_that_no_index_takes_are_refused_before_any_call(
     store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import quote, urlencode
 
-from ...errors import CorruptStoreError, InvalidArgumentError, StorageIOError, shown
+from ...errors import InvalidArgumentError, StorageIOError, shown
 from ..arguments import Clock, utc_now
 from ..attributes import CONTENT_TYPE, instant_in, metadata_until
 from ..base import Space, Stored
@@ -42,6 +42,7 @@ _BOM = "\ufeff"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_LAST_SECOND = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _SECOND
 
 
 class CloudflareStore(ServedStore):
@@ -312,9 +313,5 @@ def _instant(key: str, second: int, metadata: object) -> datetime:
     instant = instant_in(key, metadata) if isinstance(metadata, dict) else None
     if instant is not None:
         return instant
-    try:
-        return _EPOCH + second * _SECOND
-    except OverflowError as error:
-        raise CorruptStoreError(
-            f"record {shown(key)} expires after the year 9999; write the record again, or delete it", key=key
-        ) from error
+    # Later than any datetime is never due.
+    return _EPOCH + min(second, _LAST_SECOND) * _SECOND

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any, ClassVar, cast
 
-from ...errors import CorruptStoreError, InvalidArgumentError, StorageIOError, shown
+from ...errors import InvalidArgumentError, StorageIOError, shown
 from ..arguments import Clock, check_affix, utc_now
 from ..base import Space, Stored
 from ..naming import key_in, name_of
@@ -32,6 +32,7 @@ LEASE_BITS = 4
 
 _EPOCH = datetime.min.replace(tzinfo=UTC)  # no instant is before it, so no ID is below zero
 _TICK = timedelta(microseconds=1)
+_LAST_TICK = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _TICK
 _TOO_LARGE = {Reason.REQUEST_TOO_LARGE, Reason.MESSAGE_TOO_LARGE}
 
 
@@ -145,14 +146,23 @@ class EtcdStore(ServedStore):
     def _load(self, space: Space, key: str) -> Stored | None:
         answer = self._call("kv/range", {"key": self._key(space, key)}, again=True)
         with understood("etcd"):
-            return _stored(key, answer)
+            return self._stored(answer)
 
     def _load_many(self, space: Space, keys: Sequence[str]) -> Iterable[Stored | None]:
         ranges = [{"request_range": {"key": self._key(space, key)}} for key in keys]
         answer = self._call("kv/txn", {"success": ranges}, again=True)
         with understood("etcd"):
             answers = [each["response_range"] for each in answer["responses"]]
-            return [_stored(key, each) for key, each in zip(keys, answers, strict=True)]
+            return [self._stored(each) for _, each in zip(keys, answers, strict=True)]
+
+    def _stored(self, answer: Mapping[str, Any]) -> Stored | None:
+        for found in answer.get("kvs", ()):
+            value, lease = b64decode(found.get("value", "")), _lease(found)
+            if not _is_foreign(lease):
+                return Stored(value, _instant(lease))
+            left = self._seconds_left(lease, self._asking().deadline())
+            return Stored(value, self._clock() + timedelta(seconds=left))
+        return None
 
     def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
         first, end = self._range(space, prefix)
@@ -170,7 +180,7 @@ class EtcdStore(ServedStore):
                 there = [
                     key
                     for key, found in pairs
-                    if key is not None and key.endswith(suffix) and not _gone(key, found, now)
+                    if key is not None and key.endswith(suffix) and not _gone(found, now)
                 ]
                 following = b64decode(page["kvs"][-1]["key"]) + b"\0" if page.get("more") else b""
                 if following and following <= b64decode(asked["key"]):
@@ -274,27 +284,24 @@ class EtcdStore(ServedStore):
         return key_in(space, text[len(self._options["root"]) :])
 
 
-def _stored(key: str, answer: Mapping[str, Any]) -> Stored | None:
-    for found in answer.get("kvs", ()):
-        return Stored(b64decode(found.get("value", "")), _instant(key, found))
-    return None
-
-
-def _gone(key: str, found: Mapping[str, Any], now: datetime) -> bool:
-    instant = _instant(key, found)
+def _gone(found: Mapping[str, Any], now: datetime) -> bool:
+    lease = _lease(found)
+    # etcd frees a key with its lease, at a moment that only etcd knows where the lease is not this store's.
+    instant = None if _is_foreign(lease) else _instant(lease)
     return instant is not None and instant <= now
 
 
-def _instant(key: str, found: Mapping[str, Any]) -> datetime | None:
-    lease = int(found.get("lease", 0))
-    try:
-        return _EPOCH + (lease >> LEASE_BITS) * _TICK if lease else None
-    except OverflowError as error:
-        raise CorruptStoreError(
-            f"record {shown(key)} is attached to a lease that another program made; write the record again, "
-            "or delete it",
-            key=key,
-        ) from error
+def _lease(found: Mapping[str, Any]) -> int:
+    return int(found.get("lease", 0))
+
+
+def _is_foreign(lease: int) -> bool:
+    """Whether ``lease`` is surely of another program: its ID is no instant."""
+    return lease >> LEASE_BITS > _LAST_TICK
+
+
+def _instant(lease: int) -> datetime | None:
+    return _EPOCH + (lease >> LEASE_BITS) * _TICK if lease else None
 
 
 def _text(data: bytes) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...driver.dsn import SHORTEST_SECRET
 from ...driver.forking import renew_in_child
-from ...errors import BackendUnavailableError, StorageIOError, shown
+from ...errors import BackendUnavailableError, StorageFullError, StorageIOError, shown
 from .answer import TOO_MANY, Answer, busy_by_status, understood
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Reason(Enum):
     LEASE_EXISTS = "lease already exists"
     LEASE_IS_GONE = "requested lease not found"
     MESSAGE_TOO_LARGE = "message larger than max"
+    NO_SPACE = "database space exceeded"
     NO_USER = "user name is empty"
     OLD_TOKEN = "revision of auth store is old"  # noqa: S105 - what etcd says
     REQUEST_TOO_LARGE = "request is too large"
@@ -54,6 +55,10 @@ class EtcdError(StorageIOError):
 
     code = 0
     reasons: frozenset[Reason] = frozenset()
+
+
+class EtcdFullError(EtcdError, StorageFullError):
+    """etcd refused a call as it has no room left."""
 
 
 def busy(answer: Answer) -> bool:
@@ -139,9 +144,14 @@ class EtcdGateway:
         said = self._servers.said(answer)
         if self._token and len(self._token) >= SHORTEST_SECRET:
             said = said.replace(self._token, "***")
-        error = EtcdError(f"etcd refused {path}: {said}; see what the user may do, and what etcd's log says")
+        reasons = frozenset(each for each in Reason if each.told(answer))
+        error = (
+            EtcdFullError(f"etcd refused {path}: {said}; compact it, defragment it and disarm its alarm")
+            if Reason.NO_SPACE in reasons
+            else EtcdError(f"etcd refused {path}: {said}; see what the user may do, and what etcd's log says")
+        )
         error.code = answer.error()[0]
-        error.reasons = frozenset(each for each in Reason if each.told(answer))
+        error.reasons = reasons
         return error
 
     def _renew_locks(self) -> None:

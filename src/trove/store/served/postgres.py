@@ -50,8 +50,12 @@ CREATE: Final = """
     );
     CREATE INDEX ON {table} (expires_at) WHERE expires_at IS NOT NULL
 """
-LOAD: Final = "SELECT value, expires_at FROM {table} WHERE space = %s AND key = %s"
-LOAD_MANY: Final = "SELECT key, value, expires_at FROM {table} WHERE space = %s AND key = ANY(%s)"
+# What others wrote may be an instant that no datetime can tell: infinity, for one, which never comes.
+LOAD: Final = """
+    SELECT key, value,
+        CASE WHEN expires_at < '10000-01-01 UTC' THEN greatest(expires_at, '0001-01-01 UTC') END
+    FROM {table} WHERE space = %s AND key = ANY(%s)
+"""
 SAVE: Final = """
     INSERT INTO {table} (space, key, value, expires_at) VALUES (%s, %s, %s, %s)
     ON CONFLICT (space, key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
@@ -249,13 +253,13 @@ class PostgresStore(ServedStore):
     # Records.
 
     def _load(self, space: Space, key: str) -> Stored | None:
-        rows = self._rows(LOAD, _written(space), key.encode())
-        return Stored(*rows[0]) if rows else None
+        (stored,) = self._load_many(space, [key])
+        return stored
 
     _batch = 100
 
     def _load_many(self, space: Space, keys: Sequence[str]) -> Iterable[Stored | None]:
-        rows = self._rows(LOAD_MANY, _written(space), [key.encode() for key in keys])
+        rows = self._rows(LOAD, _written(space), [key.encode() for key in keys])
         found = {key: Stored(*stored) for key, *stored in rows}
         return [found.get(key.encode()) for key in keys]
 
