@@ -52,6 +52,19 @@ def test_get_and_ls(run: Any, records: DriverStore) -> None:
     assert run("kv", "ls", f"{DSN}?namespace=n").stdout == "a/3\n"
 
 
+def test_ls_takes_all_of_the_store_that_the_environment_names(
+    run: Any, records: DriverStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records.write(Record("a", b""))
+    monkeypatch.setenv("TROVE_DSN", DSN)
+    assert run("kv", "ls").stdout == "a\n"
+    assert run("kv", "ls", "b").stdout == ""
+    monkeypatch.setenv("TROVE_DSN", "mem://")
+    assert "names no bucket" in run("kv", "ls", code=2).stderr
+    monkeypatch.delenv("TROVE_DSN")
+    assert "no store is named" in run("kv", "ls", code=2).stderr
+
+
 def test_del_takes_many_of_one_store(run: Any, records: DriverStore) -> None:
     for key in ("a", "b", "c"):
         records.write(Record(key, b""))

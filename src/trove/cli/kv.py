@@ -46,10 +46,10 @@ def _some_records(
     return tuple(_record(ctx, param, value) for value in values)
 
 
-def _records(ctx: click.Context, param: click.Parameter, value: str) -> Location:
-    """The location of records whose keys begin with its key."""
-    dsn, prefix = split_location(value)
-    return Location(dsn, key=prefix) if _holds_records_only(dsn) else bucket_location(ctx, param, value)
+def _records(ctx: click.Context, param: click.Parameter, value: str | None) -> Location:
+    """The location of records whose keys begin with its key; left out it is all of a store of records."""
+    dsn, prefix = split_location(value or "")
+    return Location(dsn, key=prefix) if _holds_records_only(dsn) else bucket_location(ctx, param, value or "")
 
 
 def _holds_records_only(dsn: str) -> bool:
@@ -105,7 +105,7 @@ def delete(stores: Stores, locations: tuple[Location, ...], namespace: str | Non
 
 
 @kv.command()
-@click.argument("location", callback=_records)
+@click.argument("location", callback=_records, required=False)
 @click.option("--suffix", default="", metavar="TEXT", help="Only keys that end with this.")
 @click.option("--limit", default=0, type=_count, metavar="N", help="At most so many; 0, the default, is all.")
 @click.option("--offset", default=0, type=_count, metavar="N", help="Leave out the first N.")
@@ -114,7 +114,8 @@ def delete(stores: Stores, locations: tuple[Location, ...], namespace: str | Non
 def ls(stores: Stores, /, location: Location, namespace: str | None, **given: Any) -> None:
     """List the keys of records, in order.
 
-    What stands in the place of a key in LOCATION is a prefix: of bucket/user- the keys begin with 'user-'.
+    What stands in the place of a key in LOCATION is a prefix: of bucket/user- the keys begin with 'user-'. It
+    can be left out where TROVE_DSN is a store of records.
     """
     for key in _opened(stores, location, namespace).list(prefix=location.key, **given):
         output.line(output.name(key))
