@@ -49,7 +49,7 @@ from .content import INLINE_LIMIT
 from .housekeeping import heed
 from .many import listed_keys
 from .pack import MissingPackError
-from .settings import check_same, choice, folder_and_settings, parameters_maker, wishes
+from .settings import asked_by, check_same, folder_and_settings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERIFY = {"first": FIRST, "always": ALWAYS, "never": NEVER}
@@ -70,11 +70,7 @@ cdef class Engine:
 
     def open(self, dsn, **options):
         path, settings = folder_and_settings(dsn, options)
-        durable = choice(settings, "durability", "full", "relaxed") == "full"
-        verify = _VERIFY[choice(settings, "verify", "first", "always", "never")]
-        readonly = choice(settings, "mode", "rw", "r") == "r"
-        make = parameters_maker(settings)
-        wanted = wishes(settings)
+        asked = asked_by(settings)
         cdef Core core
         with self._opening_here():
             if self._core is not None:
@@ -82,17 +78,17 @@ cdef class Engine:
             there = store.read(path) if os.path.isdir(path) else None
             if there is not None:
                 check_same(settings, there)
-            core = open_core(path, make, readonly)
+            core = open_core(path, asked.make, asked.readonly)
             try:
                 # Somebody else may have made it meanwhile.
                 check_same(settings, core.parameters)
-                heed(core, wanted)
+                heed(core, asked.wishes)
             except BaseException:
                 close_core(core)
                 raise
             self._session = Session()
-            self._path, self._durable, self._verify, self._readonly = path, durable, verify, readonly
-            self._wishes = wanted
+            self._path, self._durable, self._readonly = path, asked.durable, asked.readonly
+            self._verify, self._wishes = _VERIFY[asked.verify], asked.wishes
             self._core = core  # last: from here on other threads find it open
 
     def _opening_here(self):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from trove.driver.dsn import parse_dsn
 from trove.errors import InvalidDSNError, shown
@@ -16,6 +16,28 @@ from .naming import blake3_hash
 
 KNOWN = ("durability", "verify", "chunk_size", "hash", "mode", "compaction", "lifecycle", "upload_days")
 DEFAULT_CHUNK_SIZE = 65536
+
+
+class Asked(NamedTuple):
+    """What settings ask for."""
+
+    durable: bool
+    verify: str
+    readonly: bool
+    make: Callable[[], store.Parameters]
+    """Makes the parameters of a new store."""
+    wishes: Wishes
+
+
+def asked_by(settings: Mapping[str, str]) -> Asked:
+    """What the ``settings`` ask for, those that are absent by their defaults. Raises InvalidDSNError."""
+    return Asked(
+        durable=choice(settings, "durability", "full", "relaxed") == "full",
+        verify=choice(settings, "verify", "first", "always", "never"),
+        readonly=choice(settings, "mode", "rw", "r") == "r",
+        make=parameters_maker(settings),
+        wishes=wishes(settings),
+    )
 
 
 def choice(settings: Mapping[str, str], name: str, *values: str) -> str:

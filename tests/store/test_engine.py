@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 
 from trove.drivers.engine import EngineDriver
-from trove.errors import InvalidArgumentError, StorageIOError
+from trove.errors import (
+    InvalidArgumentError,
+    InvalidDSNError,
+    NotFoundError,
+    StorageIOError,
+    UnsupportedOptionError,
+)
 from trove.store import EngineStore, Record
+from trove.store import open as open_store
 
 HOUR = timedelta(hours=1)
 
@@ -46,22 +53,6 @@ def test_durability_can_be_changed(tmp_path: Path) -> None:
         assert store.list() == ["key"]
 
 
-def test_what_could_not_be_opened_again_is_opened_by_the_next_call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def failing(*args: object, **options: object) -> None:
-        raise StorageIOError("the disk is gone")
-
-    with EngineStore(tmp_path / "store") as store:
-        store.write(Record("key", b""))
-        with monkeypatch.context() as patched:
-            patched.setattr(EngineDriver, "open", failing)
-            with pytest.raises(StorageIOError):
-                store.init(durability="relaxed")
-        assert store.options["durability"] == "full"
-        assert store.list() == ["key"]
-
-
 @pytest.mark.parametrize("durability", ["none", "", None, True])
 def test_bad_durability_is_refused_and_changes_nothing(tmp_path: Path, durability: Any) -> None:
     with EngineStore(tmp_path / "store") as store:
@@ -82,8 +73,11 @@ def test_two_stores_on_one_folder_see_each_other(tmp_path: Path) -> None:
         assert other.list() == ["key"]
 
 
-def test_failed_init_is_made_good_by_the_next_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with EngineStore(tmp_path / "store", durability="relaxed") as store:
+@pytest.mark.parametrize(("before", "wanted"), [("full", "relaxed"), ("relaxed", "full")])
+def test_failed_init_is_made_good_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, wanted: str
+) -> None:
+    with EngineStore(tmp_path / "store", durability=before) as store:
         store.write(Record("key", b"value"))
 
         def fails(*args: object, **options: object) -> None:
@@ -92,6 +86,44 @@ def test_failed_init_is_made_good_by_the_next_call(tmp_path: Path, monkeypatch: 
         with monkeypatch.context() as patched:
             patched.setattr(EngineDriver, "open", fails)
             with pytest.raises(StorageIOError):
-                store.init(durability="full")
-        assert store.options["durability"] == "relaxed"
+                store.init(durability=wanted)
+        assert store.options["durability"] == before
         assert store.read("key") == [Record("key", b"value")]
+
+
+def test_settings_of_the_engine_are_options(tmp_path: Path) -> None:
+    with EngineStore(tmp_path / "store", hash="blake3", chunk_size=32768, lifecycle="off") as store:
+        store.write(Record("key", b"value"))
+        assert store.options["chunk_size"] == 32768
+        store.init(mode="r")
+        assert store.read("key")[0].value == b"value"
+        with pytest.raises(UnsupportedOptionError, match="mode=r"):
+            store.write(Record("key", b""))
+        store.init(mode=None)
+        store.write(Record("key", b"again"))
+    with pytest.raises(InvalidArgumentError, match="hash=blake3"):
+        EngineStore(tmp_path / "store", hash="xxh3").init()
+    with pytest.raises(NotFoundError):
+        EngineStore(tmp_path / "none", mode="r").init()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("verify", "often"), ("mode", "w"), ("compaction", True), ("lifecycle", None), ("upload_days", -1)),
+        *(("chunk_size", 5), ("hash", "md5")),
+    ],
+)
+def test_bad_setting_is_refused_before_the_folder_is_touched(tmp_path: Path, name: str, value: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=name):
+        EngineStore(tmp_path / "store", **{name: value})
+    assert not (tmp_path / "store").exists()
+
+
+def test_settings_stand_in_a_dsn(tmp_path: Path) -> None:
+    with open_store(f"trove://{tmp_path}/store?verify=always&chunk_size=32768&bucket=b") as store:
+        assert {"verify": "always", "chunk_size": "32768", "bucket": "b"}.items() <= store.options.items()
+    with pytest.raises(InvalidDSNError, match=r"durabilty.*known are bucket, .*durability"):
+        open_store(f"trove://{tmp_path}/store?durabilty=full")
+    with pytest.raises(InvalidDSNError, match="names a folder"):
+        open_store("trove://host/store")

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from ssl import create_default_context
 from typing import Any
 
+from trove._engine.settings import folder_and_settings
+
 from .. import open as open_driver
 from ..driver import lookup as lookup_driver
 from ..driver import parse_dsn
 from ..errors import InvalidDSNError, UnknownDriverError, shown
 from .base import Store
 from .driver import DriverStore
-from .engine import EngineStore
+from .engine import SETTINGS, EngineStore
 from .memory import MemoryStore
 from .noop import NoopStore
 from .registry import lookup, stores
@@ -39,8 +41,7 @@ def open(dsn: str, **options: Any) -> Store:
     :class:`EtcdStore`, for which ``nodes``, addresses with commas between them, can stand in place of the
     host; ``cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID`` is a :class:`CloudflareStore`. ``namespace``,
     ``prefix``, ``suffix`` and the store's own options can stand in the DSN as parameters; further ones are
-    settings of libpq or of the other driver; ``trove://`` takes none. ``options`` are those of the store, and
-    ``clock``.
+    settings of libpq or of the other driver. ``options`` are those of the store, and ``clock``.
 
     Raises InvalidDSNError, UnknownDriverError when there is neither a store nor a driver for the scheme, and
     what the backend raises when it is not ready.
@@ -98,14 +99,11 @@ def open_noop(dsn: str, **options: Any) -> Store:
 
 def open_engine(dsn: str, **options: Any) -> Store:
     """An EngineStore for ``trove:///path``."""
-    dsn, given = taken_off(dsn, ("bucket", "durability"), options)
-    parsed = parse_dsn(dsn)
-    parsed.settings(schemes=("trove",), known=(*AROUND, "bucket", "durability"))
-    if parsed.user or parsed.password or parsed.host not in ("", ".", "..") or len(parsed.path) < 2:
-        raise InvalidDSNError(
-            "a trove:// DSN names a folder; write trove:///absolute/path or trove://./relative"
-        )
-    return EngineStore(parsed.host + parsed.path, **given)
+    own = ("bucket", *SETTINGS)
+    dsn, given = taken_off(dsn, own, options)
+    parse_dsn(dsn).settings(schemes=("trove",), known=(*AROUND, *own))
+    folder, _ = folder_and_settings(dsn, {})
+    return EngineStore(folder, **given)
 
 
 def open_etcd(dsn: str, **options: Any) -> Store:
