@@ -48,7 +48,7 @@ class Servers:
 
 def cloudflare(servers: Servers) -> CloudflareStore:
     store = CloudflareStore("account", TOKEN, "namespace", clock=ManualClock())
-    store._servers = servers  # type: ignore[assignment]
+    store._reached = servers  # type: ignore[assignment]
     store._ready = True
     return store
 

@@ -52,13 +52,13 @@ def store(postgres: PostgresServer, table: str, clock: ManualClock) -> Iterator[
 def count_statements(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often ``store`` runs which statement from now on, by its first word."""
     counts: Counter[str] = Counter()
-    run = store._server.run
+    run = store._asking().run
 
     def counted(statement: Any, *given: Any, **named: Any) -> Any:
         counts[statement.split()[0]] += 1
         return run(statement, *given, **named)
 
-    monkeypatch.setattr(store._server, "run", counted)
+    monkeypatch.setattr(store._asking(), "run", counted)
     return counts
 
 
