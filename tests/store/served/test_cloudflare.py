@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from harness.error_text import whole_text
 from harness.http_proxy import CuttingProxy, Fate
-from harness.servers import free_port
+from harness.servers import closed_port
 from harness.workers_kv import ACCOUNT, MAX_VALUE, NAMESPACE, TOKEN, Pair, WorkersKV
 
 from trove import store
@@ -308,7 +308,8 @@ class TestFailures:
 
     def test_nobody_listens(self, clock: ManualClock) -> None:
         with (
-            opened_at(f"http://127.0.0.1:{free_port()}", clock) as opened,
+            closed_port() as port,
+            opened_at(f"http://127.0.0.1:{port}", clock) as opened,
             pytest.raises(BackendUnavailableError) as raised,
         ):
             opened.list()
