@@ -42,6 +42,13 @@ COLUMN_TYPES = [17, 17, 17, 1184]  # the OIDs of bytea and timestamptz
 LOOK_FOR_PRIMARY_KEY: Final = """
     EXPLAIN INSERT INTO {table} (space, key, value) VALUES ('', '', '') ON CONFLICT (space, key) DO NOTHING
 """
+# The columns besides that a record would have to fill, and an expiry that it would.
+LOOK_FOR_MORE: Final = """
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped AND attnotnull
+        AND (attname = 'expires_at' OR attname NOT IN ('space', 'key', 'value')
+            AND NOT atthasdef AND attidentity = '')
+"""
 MOST_LOOKS = 3
 # Both at once, so that no table is ever without its index.
 CREATE: Final = """
@@ -183,6 +190,8 @@ class PostgresStore(ServedStore["PostgresServer"]):
                 raise self._no_table_of_records("it has no primary key (space, key)") from error
             if _sqlstate(error) != NO_RIGHT:  # who may only read can do without
                 raise
+        if more := self._rows(LOOK_FOR_MORE, until=until):
+            raise self._no_table_of_records(f"it wants a value in {shown(more[0][0])}")
         self._free_due(until)
 
     def _made_or_found(self, until: float) -> list[int]:
