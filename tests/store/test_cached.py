@@ -504,9 +504,12 @@ def test_a_store_that_can_not_take_a_record_does_without(clock: ManualClock, rec
     assert "key" in fast
 
 
-def test_a_record_that_the_last_store_can_not_take_is_refused_and_nothing_changes(clock: ManualClock) -> None:
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_record_that_the_last_store_can_not_take_is_refused_and_nothing_changes(
+    clock: ManualClock, skip: bool
+) -> None:
     fast, last = Watched(clock), Picky(clock)
-    cached = CachedStore(fast, last)
+    cached = CachedStore(fast, last, skip_failing=skip)
     cached.write(Record("key", b"old"))
     with pytest.raises(InvalidArgumentError, match="not here"):
         cached.write(Record("key", bytes(11)))

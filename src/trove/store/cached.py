@@ -269,6 +269,8 @@ class CachedStore(Store):
                 try:
                     act(store)
                     continue
+                except InvalidArgumentError:
+                    raise  # nothing fails: it is refused
                 except Exception as error:
                     errors.append(error)
             if store is not self._stores[-1]:
