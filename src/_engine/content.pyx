@@ -43,7 +43,8 @@ from .codec cimport (
     store64,
 )
 from .commit cimport Commit
-from .core cimport Core, forks_so_far
+from .core cimport Core
+from .forks cimport forks_so_far
 from .index cimport Reading, row
 from .pack cimport Pack, aligned, write_header
 from .places cimport Stored, chunk_key, find_chunk, stored

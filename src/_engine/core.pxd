@@ -19,9 +19,6 @@ cdef class Change:
     cdef bint frees(self) except -1   # whether it only takes away: then it may use the reserve
 
 
-cdef int forks_so_far() noexcept nogil
-
-
 cdef class Core:
     """A store that this process has open, shared by all its handles."""
 

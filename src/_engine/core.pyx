@@ -34,6 +34,7 @@ from trove.errors import (
 from .chunker cimport Chunker
 from .codec cimport CHUNK_ID, COMMIT, RECORD_HEADER, SETTLED, Encoder, hash128
 from .commit cimport Commit
+from .forks cimport forks_so_far
 from .index cimport Index
 from . import background, reserve
 from .index import head, head_of, index_error
@@ -55,27 +56,8 @@ cdef extern from "<unistd.h>" nogil:
 cdef extern from "pythread.h":
     unsigned long PyThread_get_thread_ident()
 
-cdef extern from "<pthread.h>" nogil:
-    int pthread_atfork(void (*prepare)() noexcept nogil, void (*parent)() noexcept nogil, void (*child)() noexcept nogil)
-
 RESERVE_EVERY = 64  # commits between two tries to set space aside again
 SNAPSHOT_ROOM = 64 << 20  # bytes that the index can grow by while it is copied without anybody waiting
-
-
-cdef int _forks = 0
-
-
-cdef void _count_fork() noexcept nogil:
-    global _forks
-    _forks += 1
-
-
-pthread_atfork(NULL, NULL, _count_fork)
-
-
-cdef int forks_so_far() noexcept nogil:
-    """Differs between a process and its forked child: cheaper to ask at each call than the process's id."""
-    return _forks
 
 
 class _Restage(Exception):

@@ -35,7 +35,8 @@ from .changes cimport BatchChange, CopyChange, CreateBucketChange, DeleteBucketC
 from .chain cimport HAS_CHAINS, VERSIONED, flags_of, id_of, version_in
 from .codec cimport INLINE, MARKER, load64
 from .content cimport ingest
-from .core cimport Core, forks_so_far
+from .core cimport Core
+from .forks cimport forks_so_far
 from .index cimport Reading, row
 from .listing cimport page
 from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us

@@ -24,7 +24,8 @@ from .codec cimport (
     PUT_VERSION,
     REPLACES,
 )
-from .core cimport Core, forks_so_far
+from .core cimport Core
+from .forks cimport forks_so_far
 from .index cimport Reading, row
 from .info cimport info_of
 from .operations cimport operations_of

@@ -12,7 +12,8 @@ from trove.errors import InvalidArgumentError
 
 from .codec cimport load64
 from .content cimport Content, add_chunks, empty
-from .core cimport Core, forks_so_far
+from .core cimport Core
+from .forks cimport forks_so_far
 from .index cimport Reading, row
 from .info cimport ROW_SIZE, EngineInfo, info_of
 from .reader cimport ALWAYS, EngineReader, Session, reader_of, references_now
