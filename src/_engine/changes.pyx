@@ -24,9 +24,9 @@ from .chain cimport (
     version_in,
     version_key,
 )
+from .change cimport Change
 from .codec cimport MARKER, SEAL, UPLOADS, VERSIONS, load64, store64, unsealed
 from .commit cimport Commit
-from .core cimport Change
 from .index cimport row
 from .info cimport (
     HAS_EXPIRY,

@@ -27,8 +27,9 @@ from libc.stdint cimport uint64_t
 
 from trove.errors import StorageIOError, TroveError
 
+from .change cimport Change
 from .commit cimport Commit
-from .core cimport Change, Core
+from .core cimport Core
 from .index cimport Reading, row
 from .pack cimport Pack
 from .state cimport STATE_DROPPED, STATE_LEFT

@@ -1,22 +1,11 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+from .change cimport Change
 from .chunker cimport Chunker
 from .commit cimport Commit
 from .index cimport Index
 from .pack cimport Pack, Packs, PackWriter
 from .state cimport State
-
-
-cdef class Change:
-    """Something to commit: `stage` checks its preconditions and makes its changes."""
-
-    cdef public bint durable          # must be on disk before it is acknowledged
-    cdef bint _done
-    cdef object _turn                 # a lock that is let go when this change is done or may lead
-    cdef object result
-    cdef object error
-    cdef int stage(self, Commit commit) except -1
-    cdef bint frees(self) except -1   # whether it only takes away: then it may use the reserve
 
 
 cdef class Core:

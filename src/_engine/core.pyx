@@ -15,7 +15,6 @@ flush.
 """
 
 import _thread
-import copy
 import os
 
 import lmdb
@@ -28,21 +27,23 @@ from trove.errors import (
     InvalidArgumentError,
     StorageFullError,
     StorageIOError,
-    TroveError,
 )
 
+from .change cimport Change
 from .chunker cimport Chunker
 from .codec cimport CHUNK_ID, COMMIT, RECORD_HEADER, SETTLED, Encoder, hash128
 from .commit cimport Commit
 from .forks cimport forks_so_far
 from .index cimport Index
 from . import background, reserve
+from .change import fail
 from .index import head, head_of, index_error
 from . import snapshots
 from .background import Background
 from .housekeeping import Wishes
 from .gate import locked
 from .heal import write_again
+from .interrupts import patiently
 from .naming import blake3_hash
 from .scan import record_at
 from .state import not_shared
@@ -62,14 +63,6 @@ SNAPSHOT_ROOM = 64 << 20  # bytes that the index can grow by while it is copied 
 
 class _Restage(Exception):
     """A change failed after it had changed the index: begin again without it."""
-
-
-cdef class Change:
-    cdef int stage(self, Commit commit) except -1:
-        raise TypeError("a change has to say what it does")
-
-    cdef bint frees(self) except -1:
-        return False
 
 
 cdef class FlushChange(Change):
@@ -572,37 +565,3 @@ cdef class Core:
             return head(copy)
         finally:
             copy.close()
-
-
-def patiently(call, interrupts):
-    """Do ``call()`` to its end; whatever interrupts it is added to ``interrupts``."""
-    while True:
-        try:
-            return call()
-        except TroveError:
-            raise  # no interrupt: it would be the same the next time
-        except BaseException as error:
-            interrupts.append(error)
-
-
-def fail(changes, error):
-    """Fail those of ``changes`` that have not failed, each with an exception of its own: they are raised in threads."""
-    cdef Change change
-    given = False
-    for change in changes:
-        if change.error is None:
-            change.error = _like(error) if given else error
-            given = True
-
-
-def _like(error):
-    """Another exception that says the same as ``error``; ``error`` itself where its kind can't be copied."""
-    try:
-        other = copy.copy(error)
-    except Exception:
-        return error
-    if type(other) is not type(error):
-        return error
-    other.__cause__, other.__context__ = error.__cause__, error.__context__
-    other.__suppress_context__ = error.__suppress_context__
-    return other.with_traceback(error.__traceback__)

@@ -19,11 +19,12 @@ from trove.driver.types import LifecycleReport
 from trove.errors import BucketNotFoundError, ChecksumMismatchError, CorruptStoreError, UnsupportedOptionError
 
 from .chain cimport HAS_CHAINS, HAS_RULES, expiry_key, flags_of
+from .change cimport Change
 from .changes cimport delete_current, drop_older, make_row, require_bucket
 from .codec cimport INLINE, load64
 from .commit cimport Commit
 from .content cimport Content
-from .core cimport Change, Core
+from .core cimport Core
 from .index cimport Reading, row
 from .info cimport (
     ROW_ETAG,
