@@ -5,8 +5,8 @@ cdef class Change:
     """Something to commit: `stage` checks its preconditions and makes its changes."""
 
     cdef public bint durable          # must be on disk before it is acknowledged
-    cdef bint _done
-    cdef object _turn                 # a lock that is let go when this change is done or may lead
+    cdef bint done                    # some thread has committed it, or tried to
+    cdef object turn                  # a lock that is let go when this change is done or may lead
     cdef object result
     cdef object error
     cdef int stage(self, Commit commit) except -1

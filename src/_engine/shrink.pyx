@@ -61,7 +61,7 @@ def exchange(Core core):
     cdef Index index = core.index
     fresh = os.path.join(core.path, "index.new")
     interrupts = []
-    core._take_lead(interrupts)
+    core._lead.take(interrupts)
     try:
         shutil.rmtree(fresh, ignore_errors=True)
         index.copy(fresh)
@@ -77,7 +77,7 @@ def exchange(Core core):
             index.resume()
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-        core._hand_over([None])
+        core._lead.hand_over([None])
     if interrupts:
         raise interrupts[0]
 
