@@ -15,7 +15,6 @@ pages from under the maps of others. So whoever makes a map holds the lock of th
 long as the file is.
 """
 
-import _thread
 import mmap
 import os
 from contextlib import suppress
@@ -25,7 +24,6 @@ import lmdb
 from trove.errors import (
     CorruptStoreError,
     DriverClosedError,
-    InvalidArgumentError,
     StorageFullError,
     StorageIOError,
 )
@@ -41,14 +39,6 @@ from .waking cimport Waking
 cdef extern from * nogil:
     int __ATOMIC_SEQ_CST
     uint64_t __atomic_load_n(const volatile uint64_t *word, int order)
-
-cdef extern from "pythread.h":
-    unsigned long PyThread_get_thread_ident()
-
-cdef extern from "reading.h" nogil:
-    void read_begins(void *index)
-    void read_ends(void *index)
-    bint is_reading(void *index)
 
 FIRST_MAP = 1 << 20
 LEAST_GROWTH = 1 << 17
@@ -149,39 +139,6 @@ def index_error(error, doing):
     return StorageIOError(f"{doing} failed: {error}; check the medium and its free space")
 
 
-# Native, and not made with contextlib: see `gate`.
-
-
-cdef class Still:
-    """See ``Index._still``."""
-
-    cdef Index _index
-
-    def __cinit__(self, Index index):
-        self._index = index
-
-    def __enter__(self):
-        cdef Index index = self._index
-        index.require_outside()
-        (<Rest>index._gate).take()
-        # Whoever is the last to leave lets go of it.
-        index._idle.acquire(False)
-        index._growing = True
-        try:
-            while index._readers:
-                index._idle.acquire()
-        except BaseException:
-            self._let_go()
-            raise
-
-    def __exit__(self, *exc_info):
-        self._let_go()
-
-    cdef int _let_go(self) except -1:
-        self._index._growing = False
-        return (<Rest>self._index._gate).let_go()
-
-
 cdef class Reading:
     """A read transaction of an index; LMDB's errors come out typed. It is to end soon: writers take no space back meanwhile.
 
@@ -213,8 +170,7 @@ cdef class Index:
         self.bulk = bulk
         self.owner = named_by(store_id)
         self.readonly = readonly
-        self._gate = Rest()
-        self._idle = _thread.allocate_lock()
+        self._rest = Rest()
         self._lock = lock
         self._open_typed()
 
@@ -417,27 +373,15 @@ cdef class Index:
 
     cdef int _enter(self) except -1:
         """Wait until the map stays where it is, and keep it there."""
-        # Inside a read of this thread it does stay: who waits for its end can't be waited for.
-        cdef bint inside = self._growing and is_reading(<void *>self)
         while True:
-            if self._growing and not inside:
-                (<Rest>self._gate).wait()
-            self._readers += 1
-            read_begins(<void *>self)
-            if not self._growing or inside:
-                if self.env is not None:
-                    return 0
-                self._leave()
-                self._revive()
-            else:
-                self._leave()
+            self._rest.enter()
+            if self.env is not None:
+                return 0
+            self._leave()
+            self._revive()
 
     cdef int _leave(self) except -1:
-        self._readers -= 1
-        read_ends(<void *>self)
-        if self._growing and self._readers == 0 and self._idle.locked():
-            self._idle.release()
-        return 0
+        return self._rest.leave()
 
     cdef object begin_write(self):
         """A write transaction: the lock between processes. The caller has no other one open.
@@ -477,7 +421,7 @@ cdef class Index:
                 self._open_to_write()
 
     def _open_to_write(self):
-        with self._still():
+        with self._rest:
             self._require_open()
             if not self._writing:
                 self._drop()
@@ -490,7 +434,7 @@ cdef class Index:
         Raises StorageFullError when the disk has no room for it.
         """
         try:
-            with self._still():
+            with self._rest:
                 self._require_open()
                 # What readers that died had kept can be used again; that may be all the room that was lacking.
                 if not self.env.reader_check():
@@ -503,7 +447,7 @@ cdef class Index:
     def _follow(self):
         """Map what another process has added to the file."""
         try:
-            with self._still():
+            with self._rest:
                 self._require_open()
                 self._remap(self._writing, False)
         except lmdb.Error as error:
@@ -566,17 +510,9 @@ cdef class Index:
             with mmap.mmap(fd, room - size, offset=size) as fresh, suppress(OSError):
                 fresh.madvise(POPULATE_READ)
 
-    def _still(self):
-        """A block in which no transaction of this process begins, and those that read have ended."""
-        return Still(self)
-
     def require_outside(self):
         """Raise InvalidArgumentError where this thread is inside a read of the index: its end can't be waited for."""
-        if is_reading(<void *>self) or (<Rest>self._gate).owner == PyThread_get_thread_ident():
-            raise InvalidArgumentError(
-                "the store was called from inside a read that it is doing, by a signal's handler or a finalizer; "
-                "note there what is to be done, and do it afterwards"
-            )
+        self._rest.require_outside()
 
     def _require_open(self):
         """Raise DriverClosedError after ``close``; open the environment where there is none. Everybody stands still."""
@@ -589,25 +525,24 @@ cdef class Index:
 
     def pause(self):
         """Close the environment, and let everybody wait. The caller sees to it that nobody is writing."""
-        if is_reading(<void *>self) or (<Rest>self._gate).owner == PyThread_get_thread_ident():
+        if self._rest.is_inside():
             return  # forked by a signal's handler or a finalizer inside what it would wait for
-        still = self._still()
-        still.__enter__()
-        self._paused = still
+        self._rest.take()
+        self._paused = True
         self._drop()
 
     def resume(self):
         """Go on after ``pause``; if the index can't be opened, whoever needs it next tries again."""
-        paused, self._paused = self._paused, None
-        if paused is None:
+        if not self._paused:
             return
+        self._paused = False
         try:
             if not self._closed:
                 self._open(self._lock, False)
         except (lmdb.Error, OSError, CorruptStoreError):
             pass
         finally:
-            paused.__exit__(None, None, None)
+            self._rest.let_go()
 
     def replace(self, folder):
         """Have the index in ``folder`` from now on, which has the same rows. It is paused, and nobody else has it open."""
@@ -617,7 +552,7 @@ cdef class Index:
         self._waking = None
 
     def _revive(self):
-        with self._still():
+        with self._rest:
             self._require_open()
 
     def copy(self, folder, bint compact=True):
@@ -667,7 +602,7 @@ cdef class Index:
 
         The caller sees to it that nobody is writing.
         """
-        with self._still():
+        with self._rest:
             self._closed = True
             try:
                 if self.env is not None and self.bulk:
