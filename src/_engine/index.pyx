@@ -1,10 +1,8 @@
 # cython: language_level=3
 """The index: how rows are kept in LMDB, checked and given room.
 
-LMDB writes through its map, which makes a small commit several times cheaper, and would be killed by
-SIGBUS if the file system could not back a page of the map when it is touched. So every byte of the map is
-allocated beforehand: the map never reaches beyond what ``posix_fallocate`` gave the file, and it grows at
-quiet points, when this process has no transaction open. Other processes notice and follow.
+The map never reaches beyond what is allocated to the file: see `allocation`. It grows at quiet points, when this
+process has no transaction open. Other processes notice and follow.
 
 Tables can be found in a write transaction only, unless the environment is opened for reading alone. So that is
 how it is opened at first, and after a fork: whoever only reads never waits for a writer. Whoever begins to
@@ -15,9 +13,7 @@ pages from under the maps of others. So whoever makes a map holds the lock of th
 long as the file is.
 """
 
-import mmap
 import os
-from contextlib import suppress
 
 import lmdb
 
@@ -35,14 +31,12 @@ from .gate cimport Sized
 from .rest cimport Rest
 from .state cimport STATE_DROPPED, STATE_SEQUENCE, State
 from .waking cimport Waking
+from .allocation import FIRST_MAP, allocate, enlarged, extend
 
 cdef extern from * nogil:
     int __ATOMIC_SEQ_CST
     uint64_t __atomic_load_n(const volatile uint64_t *word, int order)
 
-FIRST_MAP = 1 << 20
-LEAST_GROWTH = 1 << 17
-POPULATE_READ = 22  # Linux's MADV_POPULATE_READ, which Python has no name for; an older kernel refuses it
 MAX_READERS = 1024
 # Where LMDB keeps what processes share of an index: 64 bytes for each reader, and what precedes them. Allocated
 # before it is mapped, like the index.
@@ -187,7 +181,7 @@ cdef class Index:
     def _open(self, lock, writing):
         if not self.readonly:
             lock_file = os.path.join(self.folder, "lock.mdb")
-            self._allocate(lock_file, LOCK_SIZE)
+            allocate(lock_file, LOCK_SIZE)
             if self._waking is None:
                 self._waking = Waking(lock_file)
                 if self._state is not None:
@@ -254,7 +248,7 @@ cdef class Index:
                     size = os.fstat(fd).st_size
                 room = max(size, FIRST_MAP, self.bulk)
                 if not self.bulk:
-                    self._extend(fd, size, room)
+                    extend(fd, size, room)
                 self.env = self._environment(room, True, lock, writemap=not self.bulk)
                 self._check_length(path, size)
             return
@@ -309,13 +303,6 @@ cdef class Index:
             lock=lock,
             lib_version=LIB_VERSION,
         )
-
-    def _allocate(self, path, size):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.posix_fallocate(fd, 0, size)
-        finally:
-            os.close(fd)
 
     cdef object begin(self):
         """A read transaction that gives memoryviews; end it with ``end``, soon."""
@@ -466,7 +453,7 @@ cdef class Index:
         with Sized(self.folder) as fd:
             size = os.fstat(fd).st_size
             if more and size <= known:
-                size = self._enlarged(fd, known)
+                size = enlarged(fd, known)
             if size <= known:
                 return
             try:
@@ -487,28 +474,6 @@ cdef class Index:
                 # The old map is gone and there is no new one: LMDB has given the environment up.
                 self._drop()
             raise
-
-    def _enlarged(self, fd, size):
-        """Allocate more than ``size`` bytes; how many there are then."""
-        more = min(max(size, FIRST_MAP), 64 << 20)
-        while True:
-            try:
-                self._extend(fd, size, size + more)
-                return size + more
-            except OSError:
-                # On an almost full disk a little will do.
-                more //= 2
-                if more < LEAST_GROWTH:
-                    raise
-
-    def _extend(self, fd, size, room):
-        """Allocate the file from ``size`` to ``room`` bytes."""
-        os.posix_fallocate(fd, 0, room)
-        if room > size and size % mmap.ALLOCATIONGRANULARITY == 0:
-            # The pages are got ready in one go, which costs a third of a fault for each when it is first used.
-            # Not by writing zeros: some file systems keep the promised space for the first write alone.
-            with mmap.mmap(fd, room - size, offset=size) as fresh, suppress(OSError):
-                fresh.madvise(POPULATE_READ)
 
     def require_outside(self):
         """Raise InvalidArgumentError where this thread is inside a read of the index: its end can't be waited for."""
