@@ -35,7 +35,7 @@ from .forks cimport forks_so_far
 from .index cimport Index
 from . import background, reserve
 from .change import fail
-from .index import head, head_of, index_error
+from .index import head, head_of
 from . import snapshots
 from .background import Background
 from .housekeeping import Wishes
@@ -43,6 +43,7 @@ from .gate import locked
 from .heal import write_again
 from .interrupts import patiently
 from .naming import blake3_hash
+from .rows import index_error
 from .scan import record_at
 from .state import not_shared
 from .info cimport now_us

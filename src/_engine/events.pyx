@@ -26,10 +26,11 @@ from .codec cimport (
 )
 from .core cimport Core
 from .forks cimport forks_so_far
-from .index cimport Reading, row
+from .index cimport Reading
 from .info cimport info_of
 from .operations cimport operations_of
 from .reader cimport Session
+from .rows cimport row
 from .scan cimport Log
 from .state cimport STATE_SEQUENCE
 from .index import head, head_of

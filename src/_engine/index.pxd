@@ -46,8 +46,3 @@ cdef class Reading:
     cdef Index _index
     cdef bint _copying
     cdef object _txn
-
-
-cdef bytes row(object txn, object table, bytes key, str name)
-cpdef uint32_t owner_in(object txn, object meta) except? 0
-cpdef uint32_t named_by(bytes store_id) except? 0

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""The index: how rows are kept in LMDB, checked and given room.
+"""The index: how LMDB's environment is opened, read, written to, made larger and closed.
 
 The map never reaches beyond what is allocated to the file: see `allocation`. It grows at quiet points, when this
 process has no transaction open. Other processes notice and follow.
@@ -17,21 +17,17 @@ import os
 
 import lmdb
 
-from trove.errors import (
-    CorruptStoreError,
-    DriverClosedError,
-    StorageFullError,
-    StorageIOError,
-)
+from trove.errors import CorruptStoreError, DriverClosedError, StorageIOError
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint64_t
 
-from .codec cimport unsealed
 from .gate cimport Sized
 from .rest cimport Rest
+from .rows cimport named_by, row
 from .state cimport STATE_DROPPED, STATE_SEQUENCE, State
 from .waking cimport Waking
 from .allocation import FIRST_MAP, allocate, enlarged, extend
+from .rows import CUT, HEAD, LIB_VERSION, SPARE, TABLES, index_error, is_older
 
 cdef extern from * nogil:
     int __ATOMIC_SEQ_CST
@@ -41,61 +37,6 @@ MAX_READERS = 1024
 # Where LMDB keeps what processes share of an index: 64 bytes for each reader, and what precedes them. Allocated
 # before it is mapped, like the index.
 LOCK_SIZE = 68 << 10
-TABLES = (
-    "buckets", "objects", "versions", "uploads", "expiry", "due", "lists", "list_uses", "chunks", "packs", "quotas",
-    "meta",
-)
-HEAD = b"head"  # the row of the table ``meta``: which commit the index is at, and whose it is
-CUT = b"cut"  # the one that says from which commit on the log has them all
-SPARE = "spare"  # the table that holds no rows, but pages
-LIB_VERSION = 1  # LMDB 1.0's file format takes the 1,280 bytes of our longest keys
-
-
-# What LMDB says of a file that is not what it left there.
-_DAMAGE = (
-    lmdb.CorruptedError,
-    lmdb.IncompatibleError,
-    lmdb.InvalidError,
-    lmdb.NotFoundError,
-    lmdb.PageNotFoundError,
-    lmdb.PanicError,
-    lmdb.VersionMismatchError,
-)
-
-
-cdef bytes row(object txn, object table, bytes key, str name):
-    """The body of a row, ``None`` where there is none."""
-    try:
-        value = txn.get(key, None, table)
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index's table {name}") from error
-    return None if value is None else unsealed(key, value, name)
-
-
-def keys_under(txn, table, bytes prefix):
-    """The keys of a table that begin with ``prefix``, in order."""
-    with txn.cursor(table) as walk:
-        there = walk.set_range(prefix)
-        while there:
-            key = bytes(walk.key())
-            if not key.startswith(prefix):
-                return
-            yield key
-            there = walk.next()
-
-
-cpdef uint32_t owner_in(object txn, object meta) except? 0:
-    """Whose the index is, as the head row in its table ``meta`` says: the first 4 bytes of the store's id.
-
-    0 where it does not say: nothing was committed to it, or only by an older version.
-    """
-    body = row(txn, meta, HEAD, "meta")
-    return 0 if body is None else named_by(body[12:16])
-
-
-cpdef uint32_t named_by(bytes store_id) except? 0:
-    """How the head row of an index names the store with that id."""
-    return int.from_bytes(store_id[:4], "little")
 
 
 def head_of(Index index, txn):
@@ -120,17 +61,6 @@ def cut_of(Index index):
     """The same, of an index that no transaction is open of yet."""
     with Reading(index) as txn:
         return cut_in(index, txn)
-
-
-def index_error(error, doing):
-    """The typed error for an ``lmdb.Error``; raise it from ``error``."""
-    if isinstance(error, lmdb.DiskError):
-        return StorageFullError(f"{doing} failed: {error}; free some space, then try again")
-    if isinstance(error, _DAMAGE):
-        return CorruptStoreError(
-            f"{doing} failed: {error}; the index can be rebuilt from the log: run `trove repair`"
-        )
-    return StorageIOError(f"{doing} failed: {error}; check the medium and its free space")
 
 
 cdef class Reading:
@@ -577,40 +507,6 @@ cdef class Index:
                         os.ftruncate(fd, max(os.fstat(fd).st_size, used))
             finally:
                 self._drop()
-
-
-def is_older(path):
-    """Whether the index in that file, which nobody has open, has some of our tables and lacks others."""
-    size = os.path.getsize(path) if os.path.exists(path) else 0
-    if not size:
-        return False
-    try:
-        with _opened_alone(path, size) as env, env.begin() as txn:
-            names = {bytes(name).rstrip(b"\0").decode("utf-8", "replace") for name, _ in txn.cursor()}
-    except lmdb.Error as error:
-        raise index_error(error, f"opening the index in {path}") from error
-    return bool(names) and not names >= set(TABLES)
-
-
-def owner_of(path):
-    """Whose the index in that file is, which nobody writes to: see ``Index.owner``; 0 where it does not say."""
-    size = os.path.getsize(path)
-    if not size:
-        return 0
-    try:
-        with _opened_alone(path, size) as env, env.begin(buffers=True) as txn:
-            return owner_in(txn, env.open_db(b"meta", txn, create=False))
-    except lmdb.NotFoundError:
-        return 0  # nothing was ever committed to it
-    except lmdb.Error as error:
-        raise index_error(error, f"opening the index in {path}") from error
-
-
-def _opened_alone(path, size):
-    """The environment of an index in a file by itself, to be read only by this process."""
-    return lmdb.open(
-        path, map_size=size, subdir=False, readonly=True, lock=False, create=False, max_dbs=1, lib_version=LIB_VERSION
-    )
 
 
 def _typed(error, doing):

@@ -25,7 +25,7 @@ from .codec cimport INLINE, load64
 from .commit cimport Commit
 from .content cimport Content
 from .core cimport Core
-from .index cimport Reading, row
+from .index cimport Reading
 from .info cimport (
     ROW_ETAG,
     ROW_HEAD,
@@ -38,6 +38,7 @@ from .info cimport (
     with_time,
     with_version_id,
 )
+from .rows cimport row
 from .schedule cimport time_of
 from .chain import oldest_first
 from .cold import COLD

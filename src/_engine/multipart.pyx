@@ -30,12 +30,13 @@ from .codec cimport CHUNKS, LIST, LIST_ID, MARKER, REFERENCE, UPLOADS, Decoder, 
 from .commit cimport Commit
 from .content cimport Content, held_tail, ingest
 from .core cimport Core
-from .index cimport Index, Reading, row
+from .index cimport Index, Reading
 from .info cimport ROW_ETAG, ROW_HEAD, ROW_TIME, EngineInfo, attributes_block, info_of, microseconds, now_us
+from .rows cimport row
 from .usage cimport Room
 from .cold import COLD, require_cold
 from .content import LISTED
-from .index import keys_under
+from .rows import keys_under
 from .schedule import DAY
 
 cdef enum:

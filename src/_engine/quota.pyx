@@ -9,7 +9,8 @@ from .change cimport Change
 from .changes cimport require_bucket
 from .commit cimport Commit
 from .core cimport Core
-from .index cimport Reading, row
+from .index cimport Reading
+from .rows cimport row
 from .usage cimport LIMITS, limits_in, packed_limits, quota_key
 
 

@@ -15,9 +15,9 @@ from trove.errors import DriverClosedError, StorageIOError, TroveError
 from .core cimport Core
 from .index cimport Index, Reading
 from .gate import Gate, await_lockless_readers, locked
-from .index import TABLES
 from .interrupts import patiently
 from .pack import sync_folder
+from .rows import TABLES
 
 WASTE = 16 << 20  # bytes that must be gained, and a quarter of what was ever used
 
