@@ -13,10 +13,11 @@ from .chain cimport id_of, version_key
 from .changes cimport promote
 from .codec cimport SETTLED, UPLOADS, VERSIONS, Encoder
 from .commit cimport Commit
-from .index cimport Index, row
+from .index cimport Index
 from .info cimport now_us
 from .pack cimport Pack, PackWriter
 from .places cimport Stored, find_chunk, reference_to
+from .rows cimport row
 from .usage cimport all_limits, packed_limits
 from .examine import HOLDING
 from .index import cut_in

@@ -16,8 +16,9 @@ from libc.string cimport memcpy
 from trove.errors import CorruptStoreError
 
 from .codec cimport MARKER, STAMP
-from .index cimport Index, row as row_in
+from .index cimport Index
 from .info cimport HAS_EXPIRY, ROW_HEAD, attributes_of, info_of
+from .rows cimport row as row_in
 
 cdef const char *_DIGITS = "0123456789abcdef"
 

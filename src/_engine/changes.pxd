@@ -1,8 +1,9 @@
 from libc.stdint cimport int64_t, uint8_t
 
+from .change cimport Change
 from .commit cimport Commit
 from .content cimport Content
-from .core cimport Change, Core
+from .core cimport Core
 from .info cimport EngineInfo
 
 

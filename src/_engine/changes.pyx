@@ -24,10 +24,9 @@ from .chain cimport (
     version_in,
     version_key,
 )
+from .change cimport Change
 from .codec cimport MARKER, SEAL, UPLOADS, VERSIONS, load64, store64, unsealed
 from .commit cimport Commit
-from .core cimport Change
-from .index cimport row
 from .info cimport (
     HAS_EXPIRY,
     ROW_ETAG,
@@ -42,7 +41,8 @@ from .info cimport (
     with_time,
     with_version_id,
 )
-from .index import keys_under
+from .rows cimport row
+from .rows import keys_under
 
 _NO_ATTRIBUTES = bytes(5)
 

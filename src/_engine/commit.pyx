@@ -44,13 +44,14 @@ from .codec cimport (
     store32,
     store64,
 )
-from .index import CUT, HEAD, cut_in, keys_under
+from .index import cut_in
+from .rows import CUT, HEAD, keys_under
 from .chain cimport HAS_RULES, expiry_key, flags_of, id_of, stamp_before, stamp_of, stamp_of_id, version_key
-from .index cimport row as row_in
 from .info cimport HAS_EXPIRY, ROW_HEAD, EngineInfo, info_of, now_us, row_expired
 from .operations cimport operations_of
 from .pack cimport aligned, write_header
 from .places cimport Stored, chunk_key, chunk_row, find_chunk
+from .rows cimport row as row_in
 from .schedule cimport Schedule, has_rules
 from .usage cimport Usage, has_quotas
 

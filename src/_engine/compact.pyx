@@ -27,10 +27,12 @@ from libc.stdint cimport uint64_t
 
 from trove.errors import StorageIOError, TroveError
 
+from .change cimport Change
 from .commit cimport Commit
-from .core cimport Change, Core
-from .index cimport Reading, row
+from .core cimport Core
+from .index cimport Reading
 from .pack cimport Pack
+from .rows cimport row
 from .state cimport STATE_DROPPED, STATE_LEFT
 from . import snapshots
 from .folder_lock import FolderLock

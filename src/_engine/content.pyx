@@ -43,10 +43,12 @@ from .codec cimport (
     store64,
 )
 from .commit cimport Commit
-from .core cimport Core, forks_so_far
-from .index cimport Reading, row
+from .core cimport Core
+from .forks cimport forks_so_far
+from .index cimport Reading
 from .pack cimport Pack, aligned, write_header
 from .places cimport Stored, chunk_key, find_chunk, stored
+from .rows cimport row
 from .usage cimport Room
 from .cold import compressed
 

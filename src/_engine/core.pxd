@@ -1,25 +1,12 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+from .change cimport Change
 from .chunker cimport Chunker
 from .commit cimport Commit
 from .index cimport Index
+from .lead cimport Lead
 from .pack cimport Pack, Packs, PackWriter
 from .state cimport State
-
-
-cdef class Change:
-    """Something to commit: `stage` checks its preconditions and makes its changes."""
-
-    cdef public bint durable          # must be on disk before it is acknowledged
-    cdef bint _done
-    cdef object _turn                 # a lock that is let go when this change is done or may lead
-    cdef object result
-    cdef object error
-    cdef int stage(self, Commit commit) except -1
-    cdef bint frees(self) except -1   # whether it only takes away: then it may use the reserve
-
-
-cdef int forks_so_far() noexcept nogil
 
 
 cdef class Core:
@@ -36,13 +23,11 @@ cdef class Core:
     cdef readonly Chunker chunker
     cdef object _blake3               # the hash of a store made with hash=blake3, else None
     cdef public int handles
-    cdef unsigned long _leader        # the thread that is; 0 while the lead is handed over
-    cdef bint _leading                # some thread is committing
+    cdef Lead _lead                   # of the threads that commit
     cdef bint _resting                # for a fork
     cdef uint64_t _last               # the last commit that was made here, as far as nobody else came since
     cdef bint _limited                # whether anything had a quota then
     cdef bint _ruled                  # whether anything had rules then
-    cdef list _queue                  # changes that came meanwhile
     cdef object _lifetime             # the descriptor whose lock says that the store is open
     cdef readonly object background   # the threads that flush, take snapshots and keep house
     cdef readonly object wishes       # what is to be done by itself
@@ -55,7 +40,6 @@ cdef class Core:
     cdef bint may_be_limited(self) noexcept
     cdef bint _is_behind(self) noexcept
     cdef object submit(self, Change change)
-    cdef object _wait(self, Change change)
     cdef int commit(self, list changes) except -1
     cdef bint _tried(self, list changes) except -1
     cdef int _attempt(self, list changes) except -1

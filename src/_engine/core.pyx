@@ -10,12 +10,10 @@ One commit, in the order that makes it safe:
 3. The commit record is appended; with full durability every pack that holds unflushed bytes is flushed.
 4. The transaction is committed, the sequence is published, and only then is anybody told of success.
 
-Threads that come while one is at it queue up, and the next one of them commits for all: one record, one
+Threads that come while one is at it queue up, and the next one of them commits for all (`lead`): one record, one
 flush.
 """
 
-import _thread
-import copy
 import os
 
 import lmdb
@@ -25,69 +23,43 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from trove.errors import (
     CorruptStoreError,
     DriverClosedError,
-    InvalidArgumentError,
     StorageFullError,
     StorageIOError,
-    TroveError,
 )
 
+from .change cimport Change
 from .chunker cimport Chunker
 from .codec cimport CHUNK_ID, COMMIT, RECORD_HEADER, SETTLED, Encoder, hash128
 from .commit cimport Commit
+from .forks cimport forks_so_far
 from .index cimport Index
 from . import background, reserve
-from .index import head, head_of, index_error
+from .change import fail
+from .index import head, head_of
 from . import snapshots
 from .background import Background
 from .housekeeping import Wishes
 from .gate import locked
 from .heal import write_again
+from .interrupts import patiently
 from .naming import blake3_hash
+from .rows import index_error
 from .scan import record_at
 from .state import not_shared
 from .info cimport now_us
+from .lead cimport Lead
 from .pack cimport Pack, Packs, PackWriter, aligned
 from .state cimport STATE_BURNED, STATE_INFLIGHT, STATE_SEQUENCE, State
 
 cdef extern from "<unistd.h>" nogil:
     int fdatasync(int fd)
 
-cdef extern from "pythread.h":
-    unsigned long PyThread_get_thread_ident()
-
-cdef extern from "<pthread.h>" nogil:
-    int pthread_atfork(void (*prepare)() noexcept nogil, void (*parent)() noexcept nogil, void (*child)() noexcept nogil)
-
 RESERVE_EVERY = 64  # commits between two tries to set space aside again
 SNAPSHOT_ROOM = 64 << 20  # bytes that the index can grow by while it is copied without anybody waiting
 
 
-cdef int _forks = 0
-
-
-cdef void _count_fork() noexcept nogil:
-    global _forks
-    _forks += 1
-
-
-pthread_atfork(NULL, NULL, _count_fork)
-
-
-cdef int forks_so_far() noexcept nogil:
-    """Differs between a process and its forked child: cheaper to ask at each call than the process's id."""
-    return _forks
-
-
 class _Restage(Exception):
     """A change failed after it had changed the index: begin again without it."""
-
-
-cdef class Change:
-    cdef int stage(self, Commit commit) except -1:
-        raise TypeError("a change has to say what it does")
-
-    cdef bint frees(self) except -1:
-        return False
 
 
 cdef class FlushChange(Change):
@@ -128,7 +100,7 @@ cdef class Core:
             parameters.chunk_minimum, parameters.chunk_normal, parameters.chunk_maximum, parameters.chunk_level
         )
         self._blake3 = blake3_hash() if parameters.hash == "blake3" else None
-        self._queue = []
+        self._lead = Lead()
         self._reserved = readonly or reserve.keep(path)
         self._lifetime = lifetime
         self.background = Background()
@@ -154,81 +126,33 @@ cdef class Core:
     cdef object submit(self, Change change):
         """Commit ``change``, alone or with others that wait; its result. Raises its error.
 
-        One thread leads: it commits what is there, wakes whom it committed for, and hands the lead to the
-        first of those who came meanwhile, who takes them all along. Between the reading and the setting of
-        a field here no other thread runs: nothing in between lets go of the interpreter's lock, as making an
-        object can, by way of the garbage collection.
-
         An interrupt (KeyboardInterrupt, or whatever a signal's handler raises) that comes while the change
         waits in the queue, or before the log has it, prevents it. One that comes later is raised when it is
         done, and says nothing of it: as anywhere in Python, it may have come just after.
         """
-        interrupt = None
-        if self._leading:
-            self._require_outside_commit()
-            change._turn = _thread.allocate_lock()
-            change._turn.acquire()
-            if self._leading:
-                self._queue.append(change)
-                interrupt = self._wait(change)
-        if not change._done:
-            self._leading, self._leader = True, PyThread_get_thread_ident()
+        interrupt = self._lead.take_for(change)
+        if not change.done:
             changes = [change]
             try:
-                taken, self._queue = self._queue, []
-                changes += taken
+                changes += self._lead.take_along()
                 self.commit(changes)
             finally:
-                self._hand_over(changes)
+                self._lead.hand_over(changes)
         if interrupt is not None:
             raise interrupt
         if change.error is not None:
             raise change.error
         return change.result
 
-    def _require_outside_commit(self):
-        if self._leading and self._leader == PyThread_get_thread_ident():
-            raise InvalidArgumentError(
-                "the store was called from inside a change that it is making, by a signal's handler or a finalizer; "
-                "note there what is to be done, and do it afterwards"
-            )
-
     def require_outside(self):
         """Raise InvalidArgumentError where this thread is inside a commit or a read: their end can't be waited for."""
-        self._require_outside_commit()
+        self._lead.require_not_mine()
         self.index.require_outside()
 
     @property
     def waiting(self):
         """How many changes have queued up behind the commit that is under way."""
-        return len(self._queue)
-
-    cdef object _wait(self, Change change):
-        """Wait until ``change`` is done or may lead; the interrupt that came meanwhile and is to be raised then."""
-        interrupt = None
-        while True:
-            try:
-                change._turn.acquire()
-                return interrupt
-            except BaseException as error:
-                if change in self._queue:
-                    # Nobody has begun with it: it is not going to happen.
-                    self._queue.remove(change)
-                    raise
-                interrupt = error
-
-    def _hand_over(self, list changes):
-        """Wake those that were committed for, and the one to lead next."""
-        cdef Change change
-        self._leader = 0
-        if self._queue:
-            change = self._queue.pop(0)
-            change._turn.release()
-        else:
-            self._leading = False
-        for change in changes[1:]:
-            change._done = True
-            change._turn.release()
+        return self._lead.waiting()
 
     def pause(self):
         """Before a fork: no thread of this process commits or reads the index until ``resume``.
@@ -237,28 +161,12 @@ cdef class Core:
         copying of a snapshot. Interrupts that come meanwhile are returned: the fork goes on whatever happens here.
         """
         interrupts = []
-        if self._leading and self._leader == PyThread_get_thread_ident():
+        if self._lead.is_mine():
             return interrupts  # forked by a signal's handler inside a commit, whose end can't be waited for
-        self._take_lead(interrupts)
+        self._lead.take(interrupts)
         self._resting = True
         patiently(self.index.pause, interrupts)
         return interrupts
-
-    def _take_lead(self, interrupts):
-        """Wait for the commit that is under way, and let the next ones wait for ``_hand_over``."""
-        cdef Change change
-        while self._leading:
-            change = Change.__new__(Change)
-            change._turn = _thread.allocate_lock()
-            change._turn.acquire()
-            if not self._leading:
-                break
-            self._queue.insert(0, change)
-            patiently(change._turn.acquire, interrupts)
-            if not change._done:
-                break
-            # The leader before had taken it along.
-        self._leading, self._leader = True, PyThread_get_thread_ident()
 
     def resume(self):
         if not self._resting:
@@ -267,18 +175,18 @@ cdef class Core:
         try:
             self.index.resume()
         finally:
-            self._hand_over([None])
+            self._lead.hand_over([None])
 
     def shut(self, interrupts):
         """Close the index when what is under way has ended; whoever comes later gets DriverClosedError.
 
         That comes to its end whatever interrupts it, and is added to ``interrupts``.
         """
-        self._take_lead(interrupts)
+        self._lead.take(interrupts)
         try:
             patiently(self.index.close, interrupts)
         finally:
-            self._hand_over([None])
+            self._lead.hand_over([None])
 
     cdef int commit(self, list changes) except -1:
         """Commit ``changes`` together; each gets its result or its own error. Called by the leader, the first."""
@@ -590,37 +498,3 @@ cdef class Core:
             return head(copy)
         finally:
             copy.close()
-
-
-def patiently(call, interrupts):
-    """Do ``call()`` to its end; whatever interrupts it is added to ``interrupts``."""
-    while True:
-        try:
-            return call()
-        except TroveError:
-            raise  # no interrupt: it would be the same the next time
-        except BaseException as error:
-            interrupts.append(error)
-
-
-def fail(changes, error):
-    """Fail those of ``changes`` that have not failed, each with an exception of its own: they are raised in threads."""
-    cdef Change change
-    given = False
-    for change in changes:
-        if change.error is None:
-            change.error = _like(error) if given else error
-            given = True
-
-
-def _like(error):
-    """Another exception that says the same as ``error``; ``error`` itself where its kind can't be copied."""
-    try:
-        other = copy.copy(error)
-    except Exception:
-        return error
-    if type(other) is not type(error):
-        return error
-    other.__cause__, other.__context__ = error.__cause__, error.__context__
-    other.__suppress_context__ = error.__suppress_context__
-    return other.with_traceback(error.__traceback__)

@@ -13,10 +13,10 @@ import lmdb
 from trove.errors import InvalidArgumentError, StorageIOError
 
 from .core cimport Core
-from .core import patiently
 from .gate import Gate, locked
-from .index import index_error
+from .interrupts import patiently
 from .opening import closed, opened, release_lifetime, typed_error
+from .rows import index_error
 
 cdef extern from "pythread.h":
     unsigned long PyThread_get_thread_ident()

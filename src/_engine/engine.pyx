@@ -35,12 +35,14 @@ from .changes cimport BatchChange, CopyChange, CreateBucketChange, DeleteBucketC
 from .chain cimport HAS_CHAINS, VERSIONED, flags_of, id_of, version_in
 from .codec cimport INLINE, MARKER, load64
 from .content cimport ingest
-from .core cimport Core, forks_so_far
-from .index cimport Reading, row
+from .core cimport Core
+from .forks cimport forks_so_far
+from .index cimport Reading
 from .listing cimport page
 from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us
 from .objects cimport checked_info, current_object, default_block, place_of
 from .reader cimport ALWAYS, FIRST, NEVER, EngineReader, Session, reader_of, references_now
+from .rows cimport row
 from .usage cimport Room
 from . import store
 from .cold import COLD, require_cold

@@ -24,11 +24,13 @@ from .codec cimport (
     PUT_VERSION,
     REPLACES,
 )
-from .core cimport Core, forks_so_far
-from .index cimport Reading, row
+from .core cimport Core
+from .forks cimport forks_so_far
+from .index cimport Reading
 from .info cimport info_of
 from .operations cimport operations_of
 from .reader cimport Session
+from .rows cimport row
 from .scan cimport Log
 from .state cimport STATE_SEQUENCE
 from .index import head, head_of

@@ -33,12 +33,14 @@ from .codec cimport (
     load64,
     reference_at,
 )
-from .index cimport Index, row
+from .index cimport Index
 from .info cimport EngineInfo, info_of
 from .places cimport Stored, chunk_key, stored
+from .rows cimport row
 from .usage cimport counted, whose
-from .index import TABLES, head
+from .index import head
 from .pages import check_pages
+from .rows import TABLES
 from .schedule import scheduled, timetable_in
 from .reports import Problem
 from .usage import STORE

@@ -1,5 +1,6 @@
 from libc.stdint cimport uint32_t, uint64_t
 
+from .rest cimport Rest
 from .state cimport State
 from .waking cimport Waking
 
@@ -21,17 +22,14 @@ cdef class Index:
     # state of.
     cdef readonly object buckets, objects, versions, uploads, expiry, due, lists, list_uses, chunks, packs, quotas, meta
     cdef readonly object spare        # pages that nobody needs: see `Commit._use_up`; None where it can only be read
-    cdef Py_ssize_t _readers
-    cdef bint _growing
     cdef bint _closed
     cdef bint _lock                   # whether LMDB's lock file is used
     cdef State _state
     cdef const volatile uint64_t *_sequence  # of the last commit, as writers say; NULL where there are none
     cdef const volatile uint64_t *_dropped   # how many packs were removed, as they say; NULL likewise
     cdef Waking _waking
-    cdef object _paused
-    cdef object _gate
-    cdef object _idle
+    cdef bint _paused                 # for a fork, or to be exchanged
+    cdef Rest _rest
     cdef int watch(self, State state) except -1
     cdef object begin(self)
     cdef object begin_copying(self)
@@ -48,8 +46,3 @@ cdef class Reading:
     cdef Index _index
     cdef bint _copying
     cdef object _txn
-
-
-cdef bytes row(object txn, object table, bytes key, str name)
-cpdef uint32_t owner_in(object txn, object meta) except? 0
-cpdef uint32_t named_by(bytes store_id) except? 0

@@ -1,21 +1,4 @@
-from typing import Any, Final
-
-from trove.errors import CorruptStoreError, StorageIOError
-
-TABLES: Final[tuple[str, ...]]
-HEAD: Final[bytes]
-CUT: Final[bytes]
-SPARE: Final[str]
-LIB_VERSION: Final[int]
-
-def index_error(error: Exception, doing: str) -> CorruptStoreError | StorageIOError:
-    """The typed error for an ``lmdb.Error``; raise it from ``error``."""
-
-def is_older(path: str) -> bool:
-    """Whether the index in that file, which nobody has open, has some of our tables and lacks others."""
-
-def owner_in(txn: Any, meta: Any) -> int:
-    """Whose the index is, as its head row says; 0 where it does not say."""
+from typing import Any
 
 def head_of(index: Index, txn: Any) -> int:
     """The sequence of the last commit that the index has, in an open transaction of it."""
@@ -28,12 +11,6 @@ def cut_in(index: Index, txn: Any) -> int:
 
 def cut_of(index: Index) -> int:
     """The same, of an index that no transaction is open of yet."""
-
-def named_by(store_id: bytes) -> int:
-    """How the head row of an index names the store with that id."""
-
-def owner_of(path: str) -> int:
-    """Whose the index in that file is, which nobody writes to; 0 where it does not say."""
 
 class Index:
     """The LMDB environment and its tables, in a folder."""

@@ -1,10 +1,8 @@
 # cython: language_level=3
-"""The index: how rows are kept in LMDB, checked and given room.
+"""The index: how LMDB's environment is opened, read, written to, made larger and closed.
 
-LMDB writes through its map, which makes a small commit several times cheaper, and would be killed by
-SIGBUS if the file system could not back a page of the map when it is touched. So every byte of the map is
-allocated beforehand: the map never reaches beyond what ``posix_fallocate`` gave the file, and it grows at
-quiet points, when this process has no transaction open. Other processes notice and follow.
+The map never reaches beyond what is allocated to the file: see `allocation`. It grows at quiet points, when this
+process has no transaction open. Other processes notice and follow.
 
 Tables can be found in a write transaction only, unless the environment is opened for reading alone. So that is
 how it is opened at first, and after a fork: whoever only reads never waits for a writer. Whoever begins to
@@ -15,103 +13,30 @@ pages from under the maps of others. So whoever makes a map holds the lock of th
 long as the file is.
 """
 
-import _thread
-import mmap
 import os
-from contextlib import suppress
 
 import lmdb
 
-from trove.errors import (
-    CorruptStoreError,
-    DriverClosedError,
-    InvalidArgumentError,
-    StorageFullError,
-    StorageIOError,
-)
+from trove.errors import CorruptStoreError, DriverClosedError, StorageIOError
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint64_t
 
-from .codec cimport unsealed
 from .gate cimport Sized
 from .rest cimport Rest
+from .rows cimport named_by, row
 from .state cimport STATE_DROPPED, STATE_SEQUENCE, State
 from .waking cimport Waking
+from .allocation import FIRST_MAP, allocate, enlarged, extend
+from .rows import CUT, HEAD, LIB_VERSION, SPARE, TABLES, index_error, is_older
 
 cdef extern from * nogil:
     int __ATOMIC_SEQ_CST
     uint64_t __atomic_load_n(const volatile uint64_t *word, int order)
 
-cdef extern from "pythread.h":
-    unsigned long PyThread_get_thread_ident()
-
-cdef extern from "reading.h" nogil:
-    void read_begins(void *index)
-    void read_ends(void *index)
-    bint is_reading(void *index)
-
-FIRST_MAP = 1 << 20
-LEAST_GROWTH = 1 << 17
-POPULATE_READ = 22  # Linux's MADV_POPULATE_READ, which Python has no name for; an older kernel refuses it
 MAX_READERS = 1024
 # Where LMDB keeps what processes share of an index: 64 bytes for each reader, and what precedes them. Allocated
 # before it is mapped, like the index.
 LOCK_SIZE = 68 << 10
-TABLES = (
-    "buckets", "objects", "versions", "uploads", "expiry", "due", "lists", "list_uses", "chunks", "packs", "quotas",
-    "meta",
-)
-HEAD = b"head"  # the row of the table ``meta``: which commit the index is at, and whose it is
-CUT = b"cut"  # the one that says from which commit on the log has them all
-SPARE = "spare"  # the table that holds no rows, but pages
-LIB_VERSION = 1  # LMDB 1.0's file format takes the 1,280 bytes of our longest keys
-
-
-# What LMDB says of a file that is not what it left there.
-_DAMAGE = (
-    lmdb.CorruptedError,
-    lmdb.IncompatibleError,
-    lmdb.InvalidError,
-    lmdb.NotFoundError,
-    lmdb.PageNotFoundError,
-    lmdb.PanicError,
-    lmdb.VersionMismatchError,
-)
-
-
-cdef bytes row(object txn, object table, bytes key, str name):
-    """The body of a row, ``None`` where there is none."""
-    try:
-        value = txn.get(key, None, table)
-    except lmdb.Error as error:
-        raise index_error(error, f"reading the index's table {name}") from error
-    return None if value is None else unsealed(key, value, name)
-
-
-def keys_under(txn, table, bytes prefix):
-    """The keys of a table that begin with ``prefix``, in order."""
-    with txn.cursor(table) as walk:
-        there = walk.set_range(prefix)
-        while there:
-            key = bytes(walk.key())
-            if not key.startswith(prefix):
-                return
-            yield key
-            there = walk.next()
-
-
-cpdef uint32_t owner_in(object txn, object meta) except? 0:
-    """Whose the index is, as the head row in its table ``meta`` says: the first 4 bytes of the store's id.
-
-    0 where it does not say: nothing was committed to it, or only by an older version.
-    """
-    body = row(txn, meta, HEAD, "meta")
-    return 0 if body is None else named_by(body[12:16])
-
-
-cpdef uint32_t named_by(bytes store_id) except? 0:
-    """How the head row of an index names the store with that id."""
-    return int.from_bytes(store_id[:4], "little")
 
 
 def head_of(Index index, txn):
@@ -136,50 +61,6 @@ def cut_of(Index index):
     """The same, of an index that no transaction is open of yet."""
     with Reading(index) as txn:
         return cut_in(index, txn)
-
-
-def index_error(error, doing):
-    """The typed error for an ``lmdb.Error``; raise it from ``error``."""
-    if isinstance(error, lmdb.DiskError):
-        return StorageFullError(f"{doing} failed: {error}; free some space, then try again")
-    if isinstance(error, _DAMAGE):
-        return CorruptStoreError(
-            f"{doing} failed: {error}; the index can be rebuilt from the log: run `trove repair`"
-        )
-    return StorageIOError(f"{doing} failed: {error}; check the medium and its free space")
-
-
-# Native, and not made with contextlib: see `gate`.
-
-
-cdef class Still:
-    """See ``Index._still``."""
-
-    cdef Index _index
-
-    def __cinit__(self, Index index):
-        self._index = index
-
-    def __enter__(self):
-        cdef Index index = self._index
-        index.require_outside()
-        (<Rest>index._gate).take()
-        # Whoever is the last to leave lets go of it.
-        index._idle.acquire(False)
-        index._growing = True
-        try:
-            while index._readers:
-                index._idle.acquire()
-        except BaseException:
-            self._let_go()
-            raise
-
-    def __exit__(self, *exc_info):
-        self._let_go()
-
-    cdef int _let_go(self) except -1:
-        self._index._growing = False
-        return (<Rest>self._index._gate).let_go()
 
 
 cdef class Reading:
@@ -213,8 +94,7 @@ cdef class Index:
         self.bulk = bulk
         self.owner = named_by(store_id)
         self.readonly = readonly
-        self._gate = Rest()
-        self._idle = _thread.allocate_lock()
+        self._rest = Rest()
         self._lock = lock
         self._open_typed()
 
@@ -231,7 +111,7 @@ cdef class Index:
     def _open(self, lock, writing):
         if not self.readonly:
             lock_file = os.path.join(self.folder, "lock.mdb")
-            self._allocate(lock_file, LOCK_SIZE)
+            allocate(lock_file, LOCK_SIZE)
             if self._waking is None:
                 self._waking = Waking(lock_file)
                 if self._state is not None:
@@ -298,7 +178,7 @@ cdef class Index:
                     size = os.fstat(fd).st_size
                 room = max(size, FIRST_MAP, self.bulk)
                 if not self.bulk:
-                    self._extend(fd, size, room)
+                    extend(fd, size, room)
                 self.env = self._environment(room, True, lock, writemap=not self.bulk)
                 self._check_length(path, size)
             return
@@ -353,13 +233,6 @@ cdef class Index:
             lock=lock,
             lib_version=LIB_VERSION,
         )
-
-    def _allocate(self, path, size):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.posix_fallocate(fd, 0, size)
-        finally:
-            os.close(fd)
 
     cdef object begin(self):
         """A read transaction that gives memoryviews; end it with ``end``, soon."""
@@ -417,27 +290,15 @@ cdef class Index:
 
     cdef int _enter(self) except -1:
         """Wait until the map stays where it is, and keep it there."""
-        # Inside a read of this thread it does stay: who waits for its end can't be waited for.
-        cdef bint inside = self._growing and is_reading(<void *>self)
         while True:
-            if self._growing and not inside:
-                (<Rest>self._gate).wait()
-            self._readers += 1
-            read_begins(<void *>self)
-            if not self._growing or inside:
-                if self.env is not None:
-                    return 0
-                self._leave()
-                self._revive()
-            else:
-                self._leave()
+            self._rest.enter()
+            if self.env is not None:
+                return 0
+            self._leave()
+            self._revive()
 
     cdef int _leave(self) except -1:
-        self._readers -= 1
-        read_ends(<void *>self)
-        if self._growing and self._readers == 0 and self._idle.locked():
-            self._idle.release()
-        return 0
+        return self._rest.leave()
 
     cdef object begin_write(self):
         """A write transaction: the lock between processes. The caller has no other one open.
@@ -477,7 +338,7 @@ cdef class Index:
                 self._open_to_write()
 
     def _open_to_write(self):
-        with self._still():
+        with self._rest:
             self._require_open()
             if not self._writing:
                 self._drop()
@@ -490,7 +351,7 @@ cdef class Index:
         Raises StorageFullError when the disk has no room for it.
         """
         try:
-            with self._still():
+            with self._rest:
                 self._require_open()
                 # What readers that died had kept can be used again; that may be all the room that was lacking.
                 if not self.env.reader_check():
@@ -503,7 +364,7 @@ cdef class Index:
     def _follow(self):
         """Map what another process has added to the file."""
         try:
-            with self._still():
+            with self._rest:
                 self._require_open()
                 self._remap(self._writing, False)
         except lmdb.Error as error:
@@ -522,7 +383,7 @@ cdef class Index:
         with Sized(self.folder) as fd:
             size = os.fstat(fd).st_size
             if more and size <= known:
-                size = self._enlarged(fd, known)
+                size = enlarged(fd, known)
             if size <= known:
                 return
             try:
@@ -544,39 +405,9 @@ cdef class Index:
                 self._drop()
             raise
 
-    def _enlarged(self, fd, size):
-        """Allocate more than ``size`` bytes; how many there are then."""
-        more = min(max(size, FIRST_MAP), 64 << 20)
-        while True:
-            try:
-                self._extend(fd, size, size + more)
-                return size + more
-            except OSError:
-                # On an almost full disk a little will do.
-                more //= 2
-                if more < LEAST_GROWTH:
-                    raise
-
-    def _extend(self, fd, size, room):
-        """Allocate the file from ``size`` to ``room`` bytes."""
-        os.posix_fallocate(fd, 0, room)
-        if room > size and size % mmap.ALLOCATIONGRANULARITY == 0:
-            # The pages are got ready in one go, which costs a third of a fault for each when it is first used.
-            # Not by writing zeros: some file systems keep the promised space for the first write alone.
-            with mmap.mmap(fd, room - size, offset=size) as fresh, suppress(OSError):
-                fresh.madvise(POPULATE_READ)
-
-    def _still(self):
-        """A block in which no transaction of this process begins, and those that read have ended."""
-        return Still(self)
-
     def require_outside(self):
         """Raise InvalidArgumentError where this thread is inside a read of the index: its end can't be waited for."""
-        if is_reading(<void *>self) or (<Rest>self._gate).owner == PyThread_get_thread_ident():
-            raise InvalidArgumentError(
-                "the store was called from inside a read that it is doing, by a signal's handler or a finalizer; "
-                "note there what is to be done, and do it afterwards"
-            )
+        self._rest.require_outside()
 
     def _require_open(self):
         """Raise DriverClosedError after ``close``; open the environment where there is none. Everybody stands still."""
@@ -589,25 +420,24 @@ cdef class Index:
 
     def pause(self):
         """Close the environment, and let everybody wait. The caller sees to it that nobody is writing."""
-        if is_reading(<void *>self) or (<Rest>self._gate).owner == PyThread_get_thread_ident():
+        if self._rest.is_inside():
             return  # forked by a signal's handler or a finalizer inside what it would wait for
-        still = self._still()
-        still.__enter__()
-        self._paused = still
+        self._rest.take()
+        self._paused = True
         self._drop()
 
     def resume(self):
         """Go on after ``pause``; if the index can't be opened, whoever needs it next tries again."""
-        paused, self._paused = self._paused, None
-        if paused is None:
+        if not self._paused:
             return
+        self._paused = False
         try:
             if not self._closed:
                 self._open(self._lock, False)
         except (lmdb.Error, OSError, CorruptStoreError):
             pass
         finally:
-            paused.__exit__(None, None, None)
+            self._rest.let_go()
 
     def replace(self, folder):
         """Have the index in ``folder`` from now on, which has the same rows. It is paused, and nobody else has it open."""
@@ -617,7 +447,7 @@ cdef class Index:
         self._waking = None
 
     def _revive(self):
-        with self._still():
+        with self._rest:
             self._require_open()
 
     def copy(self, folder, bint compact=True):
@@ -667,7 +497,7 @@ cdef class Index:
 
         The caller sees to it that nobody is writing.
         """
-        with self._still():
+        with self._rest:
             self._closed = True
             try:
                 if self.env is not None and self.bulk:
@@ -677,40 +507,6 @@ cdef class Index:
                         os.ftruncate(fd, max(os.fstat(fd).st_size, used))
             finally:
                 self._drop()
-
-
-def is_older(path):
-    """Whether the index in that file, which nobody has open, has some of our tables and lacks others."""
-    size = os.path.getsize(path) if os.path.exists(path) else 0
-    if not size:
-        return False
-    try:
-        with _opened_alone(path, size) as env, env.begin() as txn:
-            names = {bytes(name).rstrip(b"\0").decode("utf-8", "replace") for name, _ in txn.cursor()}
-    except lmdb.Error as error:
-        raise index_error(error, f"opening the index in {path}") from error
-    return bool(names) and not names >= set(TABLES)
-
-
-def owner_of(path):
-    """Whose the index in that file is, which nobody writes to: see ``Index.owner``; 0 where it does not say."""
-    size = os.path.getsize(path)
-    if not size:
-        return 0
-    try:
-        with _opened_alone(path, size) as env, env.begin(buffers=True) as txn:
-            return owner_in(txn, env.open_db(b"meta", txn, create=False))
-    except lmdb.NotFoundError:
-        return 0  # nothing was ever committed to it
-    except lmdb.Error as error:
-        raise index_error(error, f"opening the index in {path}") from error
-
-
-def _opened_alone(path, size):
-    """The environment of an index in a file by itself, to be read only by this process."""
-    return lmdb.open(
-        path, map_size=size, subdir=False, readonly=True, lock=False, create=False, max_dbs=1, lib_version=LIB_VERSION
-    )
 
 
 def _typed(error, doing):

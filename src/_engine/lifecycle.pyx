@@ -19,12 +19,13 @@ from trove.driver.types import LifecycleReport
 from trove.errors import BucketNotFoundError, ChecksumMismatchError, CorruptStoreError, UnsupportedOptionError
 
 from .chain cimport HAS_CHAINS, HAS_RULES, expiry_key, flags_of
+from .change cimport Change
 from .changes cimport delete_current, drop_older, make_row, require_bucket
 from .codec cimport INLINE, load64
 from .commit cimport Commit
 from .content cimport Content
-from .core cimport Change, Core
-from .index cimport Reading, row
+from .core cimport Core
+from .index cimport Reading
 from .info cimport (
     ROW_ETAG,
     ROW_HEAD,
@@ -37,6 +38,7 @@ from .info cimport (
     with_time,
     with_version_id,
 )
+from .rows cimport row
 from .schedule cimport time_of
 from .chain import oldest_first
 from .cold import COLD

@@ -11,10 +11,11 @@ from libc.stdint cimport uint8_t, uint32_t
 
 from trove.errors import CorruptStoreError, StorageIOError
 
+from .change cimport Change
 from .codec cimport CHUNK_ID, COMMIT, EXTENT, LENGTH_MASK, RECORD_HEADER, REFERENCE, load32, reference_at
 from .commit cimport Commit
 from .content cimport extent_head
-from .core cimport Change, Core
+from .core cimport Core
 from .index cimport Reading
 from .pack cimport Pack, aligned
 from .places cimport Stored, chunk_key, find_chunk, key_at, reference_to

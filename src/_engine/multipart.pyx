@@ -24,17 +24,19 @@ from trove.driver.options import (
 from trove.driver.types import PartInfo, UploadInfo
 from trove.errors import BucketNotFoundError, CorruptStoreError, InvalidPartError, UploadNotFoundError, shown
 
+from .change cimport Change
 from .changes cimport current, make_row, require_bucket, write
 from .codec cimport CHUNKS, LIST, LIST_ID, MARKER, REFERENCE, UPLOADS, Decoder, Encoder, hash128, load64
 from .commit cimport Commit
 from .content cimport Content, held_tail, ingest
-from .core cimport Change, Core
-from .index cimport Index, Reading, row
+from .core cimport Core
+from .index cimport Index, Reading
 from .info cimport ROW_ETAG, ROW_HEAD, ROW_TIME, EngineInfo, attributes_block, info_of, microseconds, now_us
+from .rows cimport row
 from .usage cimport Room
 from .cold import COLD, require_cold
 from .content import LISTED
-from .index import keys_under
+from .rows import keys_under
 from .schedule import DAY
 
 cdef enum:

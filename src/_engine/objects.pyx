@@ -15,7 +15,7 @@ from .codec cimport INLINE, SEAL, check_seal
 from .core cimport Core
 from .info cimport EngineInfo, attributes_block, info_of, now_us
 from .reader cimport references_now
-from .index import index_error
+from .rows import index_error
 
 _blocks = {}  # attribute blocks of objects put without options, by the ending of their keys
 cdef dict _prefixes = {}

@@ -22,7 +22,7 @@ from libc.string cimport memcmp
 from trove.errors import CorruptStoreError, StorageIOError
 
 from .codec cimport SEAL, hash64, key_seed, load32, load64
-from .index import SPARE, TABLES
+from .rows import SPARE, TABLES
 
 cdef extern from "<unistd.h>" nogil:
     ssize_t pread(int fd, void *buf, size_t count, long long offset)

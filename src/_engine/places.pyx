@@ -24,7 +24,8 @@ from .codec cimport (
     store32,
     store64,
 )
-from .index cimport Index, row
+from .index cimport Index
+from .rows cimport row
 
 
 cdef bytes chunk_key(Reference reference):

@@ -5,10 +5,12 @@ from trove.driver.options import check_bucket, check_quota
 from trove.driver.types import Quota
 from trove.errors import BucketNotFoundError
 
+from .change cimport Change
 from .changes cimport require_bucket
 from .commit cimport Commit
-from .core cimport Change, Core
-from .index cimport Reading, row
+from .core cimport Core
+from .index cimport Reading
+from .rows cimport row
 from .usage cimport LIMITS, limits_in, packed_limits, quota_key
 
 

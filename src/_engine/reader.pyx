@@ -19,10 +19,10 @@ from trove.errors import ChecksumMismatchError, CorruptStoreError, StorageIOErro
 
 from .codec cimport CHUNK_ID, LIST, LIST_ID, REFERENCE, Reference, content_length, load64, reference_at
 from .core cimport Core
-from .index cimport row
 from .info cimport EngineInfo
 from .pack cimport Pack
 from .places cimport placed
+from .rows cimport row
 from .cold import FrameError, decompressed
 
 LINE_BLOCK = 8192

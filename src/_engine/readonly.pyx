@@ -22,7 +22,7 @@ from libc.stdint cimport uint64_t
 
 import lmdb
 
-from trove.errors import CorruptStoreError, DriverClosedError, InvalidArgumentError, StorageIOError, TroveError
+from trove.errors import CorruptStoreError, DriverClosedError, StorageIOError, TroveError
 
 from .index cimport Index
 from .pack cimport Packs
@@ -98,7 +98,7 @@ cdef class ReadonlyIndex(Index):
             self._renew()
 
     cdef int _leave(self) except -1:
-        if self._held and self._readers == 1:
+        if self._held and self._rest.readers == 1:
             self._held = False
             flock(self._still_fd, LOCK_UN)
         return Index._leave(self)
@@ -118,7 +118,7 @@ cdef class ReadonlyIndex(Index):
 
     def _renew(self):
         """Bring what is open up to date, or choose another way."""
-        with self._still():
+        with self._rest:
             if self._closed:
                 raise DriverClosedError.of("trove")
             if (
@@ -342,22 +342,19 @@ cdef class ReadonlyIndex(Index):
 
     def pause(self):
         """As of any index; after the fork the way to read is chosen anew."""
-        try:
-            self.require_outside()
-        except InvalidArgumentError:
+        if self._rest.is_inside():
             return  # the end of a read of this thread can't be waited for
-        still = self._still()
-        still.__enter__()
-        self._paused = still
+        self._rest.take()
+        self._paused = True
         self._let_go()
 
     def resume(self):
-        paused, self._paused = self._paused, None
-        if paused is not None:
-            paused.__exit__(None, None, None)
+        if self._paused:
+            self._paused = False
+            self._rest.let_go()
 
     def close(self):
-        with self._still():
+        with self._rest:
             self._closed = True
             self._let_go()
 

@@ -19,14 +19,16 @@ from libc.stdint cimport uint64_t
 
 from .codec cimport COMMIT, RECORD_HEADER
 from .commit cimport Commit
-from .index cimport Index, Reading, owner_in, row
+from .index cimport Index, Reading
 from .pack cimport Packs
+from .rows cimport owner_in, row
 from .scan cimport Entry, Log
 from .state cimport STATE_BURNED, State
 from . import snapshots
-from .index import HEAD, head, head_of, index_error
+from .index import head, head_of
 from .pack import sync_folder
 from .pages import check_pages
+from .rows import HEAD, index_error
 from .same_log import is_made_by
 from .scan import LAST, record_at, records
 from .state import UNKNOWN_BOOT, this_boot

@@ -34,9 +34,10 @@ from .codec cimport (
     SET_QUOTA,
     reference_at,
 )
-from .index cimport Index, Reading, row
+from .index cimport Index, Reading
 from .operations cimport operations_of
 from .pack cimport Pack, Packs, PackWriter
+from .rows cimport row
 from .scan cimport Log
 from .state cimport STATE_BURNED, State
 from . import snapshots, store
@@ -46,13 +47,14 @@ from .examine import examined_copy, opened_copy
 from .foreign import is_foreign
 from .gate import Gate
 from .identity import Identity, pack_heads
-from .index import cut_of, head, index_error, is_older
+from .index import cut_of, head
 from .info import info_of_row
 from .opening import lay_out
 from .pack import pack_header, sync_folder
 from .quarantine import Quarantine
 from .recovery import BULK_BYTES, changed_at, index_file, replay_chain
 from .reports import Lost, Quarantined, RepairReport
+from .rows import index_error, is_older
 from .state import UNKNOWN_BOOT, this_boot
 from .same_log import is_of
 from .verify import Chunks, Meter, cut_of_snapshots, objects_with, pack_file

@@ -16,8 +16,9 @@ from .codec cimport (
     PUT_VERSION,
     SET_BUCKET,
 )
-from .index cimport Index, Reading, owner_in, row
+from .index cimport Index, Reading
 from .operations cimport operations_of
+from .rows cimport owner_in, row
 from .scan cimport Log
 
 CHANGES = 20  # of a commit that are looked at when a store is opened, of maybe very many

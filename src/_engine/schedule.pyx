@@ -18,8 +18,9 @@ from trove.errors import CorruptStoreError, InvalidArgumentError
 
 from .chain cimport HAS_CHAINS, HAS_RULES, expiry_key, flags_of
 from .codec cimport load64
-from .index cimport Index, row
+from .index cimport Index
 from .info cimport ROW_TIME, info_of
+from .rows cimport row
 from .chain import oldest_first
 
 DAY = 86_400_000_000  # microseconds

@@ -14,10 +14,10 @@ from trove.errors import DriverClosedError, StorageIOError, TroveError
 
 from .core cimport Core
 from .index cimport Index, Reading
-from .core import patiently
 from .gate import Gate, await_lockless_readers, locked
-from .index import TABLES
+from .interrupts import patiently
 from .pack import sync_folder
+from .rows import TABLES
 
 WASTE = 16 << 20  # bytes that must be gained, and a quarter of what was ever used
 
@@ -61,7 +61,7 @@ def exchange(Core core):
     cdef Index index = core.index
     fresh = os.path.join(core.path, "index.new")
     interrupts = []
-    core._take_lead(interrupts)
+    core._lead.take(interrupts)
     try:
         shutil.rmtree(fresh, ignore_errors=True)
         index.copy(fresh)
@@ -77,7 +77,7 @@ def exchange(Core core):
             index.resume()
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-        core._hand_over([None])
+        core._lead.hand_over([None])
     if interrupts:
         raise interrupts[0]
 

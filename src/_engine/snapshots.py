@@ -19,8 +19,8 @@ import xxhash
 from trove.errors import StorageIOError, TroveError
 
 from .folder_lock import FolderLock
-from .index import is_older, named_by, owner_of
 from .reports import Snapshot
+from .rows import is_older, named_by, owner_of
 from .store import private
 
 KEPT = 2

@@ -12,10 +12,12 @@ from trove.errors import InvalidArgumentError
 
 from .codec cimport load64
 from .content cimport Content, add_chunks, empty
-from .core cimport Core, forks_so_far
-from .index cimport Reading, row
+from .core cimport Core
+from .forks cimport forks_so_far
+from .index cimport Reading
 from .info cimport ROW_SIZE, EngineInfo, info_of
 from .reader cimport ALWAYS, EngineReader, Session, reader_of, references_now
+from .rows cimport row
 from .content import SEGMENT
 from .pack import MissingPackError
 

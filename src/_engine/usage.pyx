@@ -20,8 +20,9 @@ from trove.errors import CorruptStoreError, QuotaExceededError
 
 from .chain cimport version_in
 from .codec cimport MARKER, load64, unsealed
-from .index cimport Index, Reading, row as row_in
+from .index cimport Index, Reading
 from .info cimport ROW_SIZE
+from .rows cimport row as row_in
 
 NO_LIMIT = 0xFFFFFFFFFFFFFFFF
 STORE = b"\0"  # the key of the store's quota: no bucket's name

@@ -20,18 +20,20 @@ from trove.errors import CorruptStoreError, StorageIOError, TroveError
 
 from .codec cimport CHUNK_ID, PACK_HEADER, REFERENCE, reference_at
 from .core cimport Core
-from .index cimport Index, Reading, owner_in, row
+from .index cimport Index, Reading
 from .pack cimport Packs
 from .places cimport Stored, all_placed, chunk_key, find_chunk
+from .rows cimport owner_in, row
 from .scan cimport Log
 from . import snapshots, store
 from .examine import HOLDING, examined_copy, list_of, opened_copy, problem_of, references_of
 from .folder_lock import FolderLock
-from .index import TABLES, cut_of, head, index_error
+from .index import cut_of, head
 from .naming import namer
 from .pack import is_unmade, pack_header
 from .recovery import BULK_BYTES, replay_chain
 from .reports import Problem, VerifyReport
+from .rows import TABLES, index_error
 from .scan import LAST
 from .voids import each_hole, holes_in_use
 

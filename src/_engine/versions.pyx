@@ -9,8 +9,9 @@ from .chain cimport HAS_CHAINS, VERSIONED, flags_of, older_versions
 from .changes cimport ExpireChange, RestoreChange, VersioningChange
 from .codec cimport MARKER
 from .core cimport Core
-from .index cimport Reading, row
+from .index cimport Reading
 from .info cimport EngineInfo, info_of, now_us
+from .rows cimport row
 
 
 def set_versioning(Core core, durable, bucket, enabled):

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "engine.md").read_text(encoding="utf-8")
 ENGINE = ROOT / "src" / "_engine"
 GOLDEN = ROOT / "tests" / "_engine" / "golden"
-MODULES = ("store", "content", "pack", "index", "background", "snapshots", "reserve")
+MODULES = ("store", "content", "pack", "allocation", "background", "snapshots", "reserve")
 
 Fields = dict[str, tuple[int, int]]
 

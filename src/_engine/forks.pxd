@@ -1,0 +1,1 @@
+cdef int forks_so_far() noexcept nogil
