@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.alone import Child
 from harness.gathered import Call
 from harness.opened import opened
 
@@ -136,10 +137,11 @@ def test_who_only_writes_lets_go_of_packs_that_others_compacted_away(tmp_path: P
         driver.delete("b", "gone")
         driver.opened().writer.retire()
         driver.put("b", "key", b"x")
-        child = os.fork()
-        if child == 0:
-            os._exit(0 if driver.compact().packs == 1 else 1)
-        assert os.waitpid(child, 0)[1] == 0
+
+        def compact_there() -> None:
+            assert driver.compact().packs == 1
+
+        assert Child(compact_there).wait() == 0
         assert any(is_gone(path) for path in held_open())
         look(driver)
         assert not any(is_gone(path) for path in held_open())

@@ -257,6 +257,7 @@ def test_a_broken_pipe_is_quiet(store: Driver, dsn: str, arguments: tuple[str, .
         env={**os.environ, "TROVE_DSN": dsn, "PYTHONUNBUFFERED": unbuffered},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,  # takes no more than it asks for: the rest has to be more than a pipe holds
     )
     assert process.stdout is not None
     assert process.stdout.read(5)

@@ -10,7 +10,9 @@
 #include "interposed.h"
 
 enum call { PWRITE, WRITE, FDATASYNC, FSYNC, MSYNC, FTRUNCATE, FALLOCATE, OPEN, RENAME, MKDIR, UNLINK, UNLOCK, PREAD, READ, MMAP, CALLS };
-enum mode { OFF, KILL_BEFORE, KILL_AFTER, KILL_HALF, FAIL, SHORT, STOP_AFTER };
+enum mode { OFF, KILL_BEFORE, KILL_AFTER, KILL_HALF, FAIL, SHORT, STOP_AFTER, SLOW };
+
+#define SLOW_MICROSECONDS 3000 /* about what a disk takes */
 
 static char part[256];
 static atomic_long counts[CALLS];
@@ -97,7 +99,7 @@ int fault_dirty(void)
     return dirty;
 }
 
-/* What this call is to meet; KILL_BEFORE is done here. */
+/* What this call is to meet; KILL_BEFORE and SLOW are done here. */
 static int fate(enum call call)
 {
     counts[call]++;
@@ -109,6 +111,8 @@ static int fate(enum call call)
     injected++;
     if (armed_mode == KILL_BEFORE)
         die();
+    if (armed_mode == SLOW)
+        usleep(SLOW_MICROSECONDS);
     return armed_mode;
 }
 

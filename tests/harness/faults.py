@@ -19,7 +19,7 @@ CALLS = (
     "pwrite", "write", "fdatasync", "fsync", "msync", "ftruncate", "posix_fallocate", "open", "rename",
     "mkdir", "unlink", "unlock", "pread", "read", "mmap",
 )  # fmt: skip
-OFF, KILL_BEFORE, KILL_AFTER, KILL_HALF, FAIL, SHORT, STOP_AFTER = range(7)
+OFF, KILL_BEFORE, KILL_AFTER, KILL_HALF, FAIL, SHORT, STOP_AFTER, SLOW = range(8)
 
 
 def build(folder: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from .isolated import limit
+from .peak import Peak
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 SECONDS = 20  # that an example may take on a machine with much to do
-GROWTH = 400 << 10  # KiB of memory
+GROWTH = 400 << 20  # bytes of memory
 
 
 def each_example(
@@ -46,8 +46,8 @@ def each_example(
         assert time.monotonic() - began < SECONDS, "that took very long"
 
     limit()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = Peak()
     checked()
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert grown < GROWTH, f"it took {grown >> 10} MiB of memory"
+    grown = peak.risen()
+    assert grown < GROWTH, f"it took {grown >> 20} MiB of memory"
     kept.unlink()

@@ -7,6 +7,7 @@ they fail.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,7 +15,8 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import IO, NoReturn
 
 import pytest
@@ -36,12 +38,28 @@ def program(name: str, package: str) -> str:
     return shutil.which(name) or missing(name, package)
 
 
+_BELOW_THOSE_OF_THE_SYSTEM = range(20_000, 30_000)
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
+    """A port of this machine that nobody listens on; not one that the system gives to whoever asks for any,
+    so that a server can come back to it."""
+    for port in random.sample(_BELOW_THOSE_OF_THE_SYSTEM, len(_BELOW_THOSE_OF_THE_SYSTEM)):
+        with socket.socket() as listening, suppress(OSError):
+            listening.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
+    raise AssertionError("every port is taken")
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port of this machine that refuses connections, and that nobody else gets meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 class Process:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
@@ -76,6 +77,7 @@ class WorkersKV:
     def close(self) -> None:
         """End it, and every connection."""
         self._server.shutdown()
+        self._server.end_requests()
         self._server.server_close()
         self._thread.join()
 
@@ -240,12 +242,30 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that closing it waits for all of them
     kv: WorkersKV
 
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._open: set[socket.socket] = set()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def end_requests(self) -> None:
+        """Let no more of them come in the connections that there are."""
+        for each in self._open.copy():
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RD)
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # an answer in one piece: the second one would wait for the first to be acknowledged
-    timeout = 0.5  # of a connection that is kept without a request, for the end not to wait for
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

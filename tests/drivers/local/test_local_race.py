@@ -107,8 +107,9 @@ def test_race_of_readers_with_writers_shows_whole_versions(driver: LocalDriver) 
             driver.put("b", "k", text.encode() * 100, metadata={"text": text}, content_type=f"x/{text}")
 
     def read() -> int:
-        reads = 0
-        while not done.is_set():
+        reads, ended = 0, False
+        while not ended:
+            ended = done.is_set()  # then once more, for who came too late to see anything before
             try:
                 with driver.get("b", "k") as reader:
                     text = reader.info.metadata["text"]
@@ -125,26 +126,26 @@ def test_race_of_readers_with_writers_shows_whole_versions(driver: LocalDriver) 
     with ThreadPoolExecutor(6) as pool:
         readers = [pool.submit(read) for _ in range(2)]
         writers = [pool.submit(write, number) for number in range(4)]
-        for writer in writers:
-            writer.result()
-        done.set()
+        try:
+            for writer in writers:
+                writer.result()
+        finally:
+            done.set()
         assert all(reader.result() for reader in readers)
 
 
 def test_race_of_a_key_with_keys_below_it_hides_none(driver: LocalDriver) -> None:
     """A file that makes way for a folder is there all the time, for readers and listings."""
-    done = threading.Event()
 
     def move() -> None:
         for number in range(ROUNDS):
             driver.put("b", f"{number}/below", b"")
-        done.set()
 
     for number in range(ROUNDS):
         driver.put("b", str(number), b"%d" % number)
     with ThreadPoolExecutor(1) as pool:
         mover = pool.submit(move)
-        while not done.is_set():
+        while not mover.done():
             assert len([info for info in driver.list("b") if "/" not in info.key]) == ROUNDS
             assert driver.get("b", str(ROUNDS - 1)).read() == b"%d" % (ROUNDS - 1)
         mover.result()

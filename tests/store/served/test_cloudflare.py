@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from harness.error_text import whole_text
 from harness.http_proxy import CuttingProxy, Fate
-from harness.servers import free_port
+from harness.servers import closed_port
 from harness.workers_kv import ACCOUNT, MAX_VALUE, NAMESPACE, TOKEN, Pair, WorkersKV
 
 from trove import store
@@ -36,6 +36,8 @@ from trove.testing.suite.threads import together
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 TICK = timedelta(microseconds=1)
+SLACK = 5.0
+"""Seconds by which a machine that is busy may be late."""
 
 
 def opened_at(url: str, clock: ManualClock, **options: Any) -> CloudflareStore:
@@ -278,7 +280,7 @@ class TestFailures:
         began = time.monotonic()
         with pytest.raises(BackendUnavailableError, match="429 Please wait"):
             opened.write(Record("key", b"value"))
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < SLACK
 
     def test_busy_until_the_timeout_is_an_error(self, kv: WorkersKV, opened: CloudflareStore) -> None:
         opened.init(timeout=3)
@@ -286,7 +288,7 @@ class TestFailures:
         began = time.monotonic()
         with pytest.raises(BackendUnavailableError):
             opened.list()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 3 + SLACK
         assert 0 < len(kv.busy) < 99
         kv.busy.clear()
 
@@ -303,16 +305,19 @@ class TestFailures:
 
     def test_silence_ends_with_the_timeout(self, behind: CloudflareStore, proxy: CuttingProxy) -> None:
         behind.init(timeout=1)
-        proxy.breaks("", *[Fate.SILENCE] * 10)
         for call in (behind.list, partial(behind.write, Record("key", b""))):
+            proxy.fates.clear()
+            proxy.breaks("", *[Fate.SILENCE] * 10)
             began = time.monotonic()
             with pytest.raises(BackendUnavailableError):
                 call()
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 1 + SLACK
+            assert proxy.asked == 1
 
     def test_nobody_listens(self, clock: ManualClock) -> None:
         with (
-            opened_at(f"http://127.0.0.1:{free_port()}", clock) as opened,
+            closed_port() as port,
+            opened_at(f"http://127.0.0.1:{port}", clock) as opened,
             pytest.raises(BackendUnavailableError) as raised,
         ):
             opened.list()

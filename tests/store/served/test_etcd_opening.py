@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from harness.error_text import whole_text
 from harness.etcd_server import EtcdServer
-from harness.servers import free_port, program
+from harness.servers import closed_port, program
 
 from trove import store
 from trove.errors import (
@@ -94,8 +94,10 @@ class TestOpening:
             opened.write(Record("key", b""))
             assert (opened.options["timeout"], opened.options["prefix"]) == (2.5, "p")
             assert opened.options["nodes"] == ()
-        dead = f"127.0.0.1:{free_port()}"
-        with store.open(f"etcd://ann:secret@?nodes={dead},{host}", root=root) as opened:
+        with (
+            closed_port() as dead,
+            store.open(f"etcd://ann:secret@?nodes=127.0.0.1:{dead},{host}", root=root) as opened,
+        ):
             assert opened.list() == ["pkey"]
         with store.open("etcd://", nodes=[host], root=root) as opened:
             assert opened.list() == ["pkey"]

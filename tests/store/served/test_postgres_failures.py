@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from harness.postgres_server import PASSWORD
-from harness.servers import free_port, wait_for
+from harness.servers import closed_port, wait_for
 from harness.tcp_proxy import Proxy, proxy, silent_port
 
 from trove.errors import BackendUnavailableError, DriverClosedError, TroveError
@@ -84,7 +84,7 @@ def wait_for_waiting(postgres: PostgresServer, number: int) -> None:
 
 
 def test_a_port_that_is_closed_is_an_error_with_its_cause() -> None:
-    with PostgresStore(f"postgresql://u:{PASSWORD}@127.0.0.1:{free_port()}/db") as store:
+    with closed_port() as port, PostgresStore(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/db") as store:
         for call in CALLS.values():
             with pytest.raises(BackendUnavailableError, match="refused") as raised:
                 call(store)
@@ -118,8 +118,13 @@ def test_a_server_that_refuses_says_why(postgres: PostgresServer, part: str, ins
 
 
 def test_nodes_are_asked_in_their_order_until_one_answers(postgres: PostgresServer, table: str) -> None:
-    with silent_port(takes=True) as silent, silent_port(takes=False) as dead, proxy(postgres.port) as last:
-        nodes = [f"127.0.0.1:{port}" for port in (free_port(), silent, dead, postgres.port, last.port)]
+    with (
+        closed_port() as closed,
+        silent_port(takes=True) as silent,
+        silent_port(takes=False) as dead,
+        proxy(postgres.port) as last,
+    ):
+        nodes = [f"127.0.0.1:{port}" for port in (closed, silent, dead, postgres.port, last.port)]
         dsn = postgres.dsn.replace("127.0.0.1", "no-such-host.invalid")
         with PostgresStore(dsn, table=table, nodes=nodes, timeout=4 * SHORT) as store, within(4 * SHORT):
             store.init()
@@ -128,12 +133,13 @@ def test_nodes_are_asked_in_their_order_until_one_answers(postgres: PostgresServ
 
 
 def test_all_nodes_are_named_when_none_answers() -> None:
-    nodes = [f"127.0.0.1:{free_port()}", f"[::1]:{free_port()}", "no-such-host.invalid"]
-    with PostgresStore("postgresql://h/db", nodes=nodes) as store:
-        with pytest.raises(BackendUnavailableError) as raised:
-            store.init()
-        for port in nodes:
-            assert port.replace("[", "").replace("]", "") in str(raised.value)
+    with closed_port() as closed:
+        nodes = [f"127.0.0.1:{closed}", f"[::1]:{closed}", "no-such-host.invalid"]
+        with PostgresStore("postgresql://h/db", nodes=nodes) as store:
+            with pytest.raises(BackendUnavailableError) as raised:
+                store.init()
+            for port in nodes:
+                assert port.replace("[", "").replace("]", "") in str(raised.value)
 
 
 # Connections that end half way.
@@ -237,7 +243,7 @@ def test_more_calls_than_connections_wait_for_one_another(postgres: PostgresServ
             theirs.rollback()
         first.end()
         assert second.end() == [Record(KEY, b"new")]
-        assert count(postgres) == 1
+        wait_for(lambda: count(postgres) == 1)  # those of other tests may still be ending
 
 
 def test_call_that_gets_no_connection_in_time_is_an_error(postgres: PostgresServer, table: str) -> None:
