@@ -210,33 +210,28 @@ class TestServersThatAreNotThere:
                 opened.list()
 
     def test_server_that_comes_back_is_asked_again(self, tmp_path: Path) -> None:
-        server = EtcdServer(tmp_path)
-        try:
-            with EtcdStore(server.address, timeout=5) as opened:
-                opened.write(Record("key", b"value"), ttl=HOUR)
-                server.stop()
-                with pytest.raises(BackendUnavailableError):
-                    opened.read("key")
-                server.start()
-                opened.write(Record("other", b""))
-                assert opened.read("key")[0].value == b"value"
-                assert opened.list() == ["key", "other"]
-        finally:
+        with EtcdServer(tmp_path) as server, EtcdStore(server.address, timeout=5) as opened:
+            opened.write(Record("key", b"value"), ttl=HOUR)
             server.stop()
+            with pytest.raises(BackendUnavailableError):
+                opened.read("key")
+            server.start()
+            opened.write(Record("other", b""))
+            assert opened.read("key")[0].value == b"value"
+            assert opened.list() == ["key", "other"]
 
 
 def test_etcd_without_room_is_an_error_that_says_so(tmp_path: Path) -> None:
-    server = EtcdServer(tmp_path, f"--quota-backend-bytes={4 << 20}")
-    try:
-        with EtcdStore(server.address) as store:
+    with (
+        EtcdServer(tmp_path, f"--quota-backend-bytes={4 << 20}") as server,
+        EtcdStore(server.address) as store,
+    ):
 
-            def fill() -> None:
-                for number in range(100):
-                    store.write(Record(f"{number}", bytes(200_000)), ttl=HOUR)
+        def fill() -> None:
+            for number in range(100):
+                store.write(Record(f"{number}", bytes(200_000)), ttl=HOUR)
 
-            with pytest.raises(StorageFullError, match="space exceeded; compact it"):
-                fill()
-            assert "0" in store
-            store.delete("0")
-    finally:
-        server.stop()
+        with pytest.raises(StorageFullError, match="space exceeded; compact it"):
+            fill()
+        assert "0" in store
+        store.delete("0")

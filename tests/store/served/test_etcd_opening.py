@@ -126,8 +126,7 @@ class TestOpening:
         command += ["-subj", "/CN=etcd", "-addext", "subjectAltName=IP:127.0.0.1"]
         command += ["-keyout", str(key), "-out", str(certificate)]
         subprocess.run(command, check=True, capture_output=True)
-        server = EtcdServer(tmp_path, tls=(certificate, key))
-        try:
+        with EtcdServer(tmp_path, tls=(certificate, key)) as server:
             host = server.address.removeprefix("https://")
             trusted = ssl.create_default_context(cafile=str(certificate))
             with store.open(f"etcds://{host}", tls=trusted) as opened:
@@ -153,8 +152,6 @@ class TestOpening:
                     with pytest.raises(BackendUnavailableError, match=r"VERIFY_FAILED.*; try later"):
                         call()
             assert len(tried) == 2
-        finally:
-            server.stop()
 
 
 @pytest.mark.parametrize(

@@ -30,20 +30,19 @@ PASSWORDS = {"ann": "secret-of-ann", "bob": "secret-of-bob", "eve": "lease", "ki
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
     """An etcd whose users are root, and those with PASSWORDS."""
-    server = EtcdServer(tmp_path_factory.mktemp("guarded"))
-    server.call("auth/user/add", name="root", password="of-all")
-    server.call("auth/role/add", name="root")
-    server.call("auth/user/grant", user="root", role="root")
-    for name, password in PASSWORDS.items():
-        server.call("auth/user/add", name=name, password=password)
-        server.call("auth/role/add", name=name)
-        server.call("auth/user/grant", user=name, role=name)
-        first, end = (f"{name}{sign}".encode() for sign in "/0")
-        key = {"key": b64encode(first).decode(), "range_end": b64encode(end).decode()}
-        server.call("auth/role/grant", name=name, perm={"permType": "READWRITE", **key})
-    server.call("auth/enable")
-    yield server
-    server.stop()
+    with EtcdServer(tmp_path_factory.mktemp("guarded")) as server:
+        server.call("auth/user/add", name="root", password="of-all")
+        server.call("auth/role/add", name="root")
+        server.call("auth/user/grant", user="root", role="root")
+        for name, password in PASSWORDS.items():
+            server.call("auth/user/add", name=name, password=password)
+            server.call("auth/role/add", name=name)
+            server.call("auth/user/grant", user=name, role=name)
+            first, end = (f"{name}{sign}".encode() for sign in "/0")
+            key = {"key": b64encode(first).decode(), "range_end": b64encode(end).decode()}
+            server.call("auth/role/grant", name=name, perm={"permType": "READWRITE", **key})
+        server.call("auth/enable")
+        yield server
 
 
 class TestUsers:
@@ -142,17 +141,16 @@ class TestUsers:
             assert proxy.asked == 1
 
     def test_users_that_are_switched_on_later_get_a_token(self, tmp_path: Path) -> None:
-        server = EtcdServer(tmp_path)
-        try:
-            with EtcdStore(server.address, user="root", password="of-all") as opened:
-                opened.write(Record("key", b"value"))
-                server.call("auth/user/add", name="root", password="of-all")
-                server.call("auth/role/add", name="root")
-                server.call("auth/user/grant", user="root", role="root")
-                server.call("auth/enable")
-                assert opened.read("key")[0].value == b"value"
-        finally:
-            server.stop()
+        with (
+            EtcdServer(tmp_path) as server,
+            EtcdStore(server.address, user="root", password="of-all") as opened,
+        ):
+            opened.write(Record("key", b"value"))
+            server.call("auth/user/add", name="root", password="of-all")
+            server.call("auth/role/add", name="root")
+            server.call("auth/user/grant", user="root", role="root")
+            server.call("auth/enable")
+            assert opened.read("key")[0].value == b"value"
 
     def test_threads_that_wait_for_a_token_wait_no_longer_than_the_timeout(self, guarded: EtcdServer) -> None:
         with (
