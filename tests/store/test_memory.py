@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
 from harness.interrupting import interrupted_everywhere
 
 from trove.store import MemoryStore, Record, memory
 from trove.testing import ManualClock
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
 
 
 def test_memory_lets_go_of_what_has_expired(clock: ManualClock) -> None:

@@ -45,11 +45,6 @@ def opened_at(url: str, clock: ManualClock, **options: Any) -> CloudflareStore:
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
 def kv(clock: ManualClock) -> Iterator[WorkersKV]:
     with WorkersKV(clock) as kv:
         yield kv

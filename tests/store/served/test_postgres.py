@@ -38,11 +38,6 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
 def store(postgres: PostgresServer, table: str, clock: ManualClock) -> Iterator[PostgresStore]:
     with PostgresStore(postgres.dsn, table=table, clock=clock) as store:
         store.init()
