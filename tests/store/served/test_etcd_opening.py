@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,17 +73,6 @@ class TestArguments:
     def test_user_without_password(self, who: dict[str, Any]) -> None:
         with pytest.raises(InvalidArgumentError, match="user and password"):
             EtcdStore("host:2379", **who)
-
-    def test_missing_extra_is_named(self) -> None:
-        program = (
-            "import sys; sys.modules['urllib3'] = None\n"
-            "from trove.store import EtcdStore\n"
-            "from trove.errors import UnsupportedOptionError\n"
-            "try: EtcdStore('host:2379')\n"
-            "except UnsupportedOptionError as error: print(error)\n"
-        )
-        ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        assert "pip install 'trove-engine[etcd]'" in ran.stdout
 
 
 class TestOpening:

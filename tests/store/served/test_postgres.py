@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +22,6 @@ from trove.errors import (
     InvalidDSNError,
     InvalidKeyError,
     StorageIOError,
-    UnsupportedOptionError,
 )
 from trove.store import PostgresStore, Record, ScopedStore, Store
 from trove.store.served import postgres as module
@@ -58,18 +55,6 @@ def count_statements(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> C
 
 
 # Where it is.
-
-
-def test_package_that_is_missing_is_an_error_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    for make in (PostgresStore, trove.store.open):
-        with pytest.raises(UnsupportedOptionError, match=r"pip install 'trove-engine\[postgres\]'"):
-            make("postgresql://localhost/db")
-
-
-def test_stores_are_imported_without_the_package() -> None:
-    program = "import sys; sys.modules['psycopg'] = None; from trove.store import PostgresStore"
-    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
