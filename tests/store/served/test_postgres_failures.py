@@ -61,23 +61,11 @@ def within(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def locked(postgres: PostgresServer, table: str) -> Iterator[psycopg.Connection[Any]]:
+def changed_by_others(postgres: PostgresServer, table: str) -> Iterator[psycopg.Connection[Any]]:
     """Somebody's transaction that has changed the record and has not ended."""
     with psycopg.connect(postgres.dsn) as connection:
         connection.execute(f"UPDATE {table} SET value = 'theirs'".encode())
         yield connection
-
-
-def count(postgres: PostgresServer, what: str = "true") -> int:
-    """How many connections of stores the server has, of which is true ``what``."""
-    query = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'trove' AND {what}"
-    found: int = postgres.execute(query)[0][0]
-    return found
-
-
-def wait_for_waiting(postgres: PostgresServer, number: int) -> None:
-    """Wait until so many statements of stores wait for a lock."""
-    wait_for(lambda: count(postgres, "wait_event_type = 'Lock'") == number)
 
 
 # Servers that can't be reached.
@@ -224,10 +212,10 @@ def test_a_write_that_was_told_failed_is_not_carried_out_much_later(
 ) -> None:
     with PostgresStore(postgres.dsn, table=table, timeout=SHORT) as store:
         store.write(Record(KEY, b"old"))
-        with locked(postgres, table) as theirs:
+        with changed_by_others(postgres, table) as theirs:
             with within(SHORT), pytest.raises(BackendUnavailableError):
                 store.write(Record(KEY, b"new"))
-            wait_for_waiting(postgres, 0)
+            wait_for(lambda: postgres.waiting() == 0)
             theirs.commit()
         assert store.read(KEY)[0].value == b"theirs"
 
@@ -235,23 +223,23 @@ def test_a_write_that_was_told_failed_is_not_carried_out_much_later(
 def test_more_calls_than_connections_wait_for_one_another(postgres: PostgresServer, table: str) -> None:
     with PostgresStore(postgres.dsn, table=table, connections=1) as store:
         store.write(Record(KEY, b"old"))
-        with locked(postgres, table) as theirs:
+        with changed_by_others(postgres, table) as theirs:
             first = Call(lambda: store.write(Record(KEY, b"new")))
-            wait_for_waiting(postgres, 1)
+            wait_for(lambda: postgres.waiting() == 1)
             second = Call(lambda: store.read(KEY))
             assert not second.done(0.1)
             theirs.rollback()
         first.end()
         assert second.end() == [Record(KEY, b"new")]
-        wait_for(lambda: count(postgres) == 1)  # those of other tests may still be ending
+        wait_for(lambda: postgres.connections() == 1)  # those of other tests may still be ending
 
 
 def test_call_that_gets_no_connection_in_time_is_an_error(postgres: PostgresServer, table: str) -> None:
     with PostgresStore(postgres.dsn, table=table, connections=1) as store:
         store.write(Record(KEY, b"old"))
-        with locked(postgres, table) as theirs:
+        with changed_by_others(postgres, table) as theirs:
             waiting = Call(lambda: store.write(Record(KEY, b"new")))
-            wait_for_waiting(postgres, 1)
+            wait_for(lambda: postgres.waiting() == 1)
             with pytest.raises(BackendUnavailableError, match="all 1 connections"):
                 store._server.run("SELECT 1", "t", (), list, time.monotonic() + 0.1, twice=True)
             theirs.rollback()
@@ -275,9 +263,9 @@ def test_a_change_that_the_server_ended_in_time_is_surely_not_done(
 ) -> None:
     with PostgresStore(postgres.dsn, table=table) as store:
         store.write(Record(KEY, b"old"))
-        with locked(postgres, table):
+        with changed_by_others(postgres, table):
             change = Call(lambda: CALLS[call](store))
-            wait_for_waiting(postgres, 1)
+            wait_for(lambda: postgres.waiting() == 1)
             cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             postgres.execute(cancel)
             with pytest.raises(BackendUnavailableError, match=f"canceling.*; {NOT_DONE}"):
@@ -304,9 +292,9 @@ def test_what_the_server_rolled_back_is_done_again(postgres: PostgresServer, tab
                 store.write(Record(KEY, b"%d %d" % (thread, number)))
 
         store.write(Record(KEY, b"old"))
-        with locked(postgres, table) as theirs:
+        with changed_by_others(postgres, table) as theirs:
             waiting = Call(lambda: store.write(Record(KEY, b"new")))
-            wait_for_waiting(postgres, 1)
+            wait_for(lambda: postgres.waiting() == 1)
             theirs.commit()
         waiting.end()
         assert store.read(KEY)[0].value == b"new"
@@ -319,14 +307,14 @@ def test_what_the_server_rolled_back_is_done_again(postgres: PostgresServer, tab
 def test_close_ends_all_connections(postgres: PostgresServer, table: str) -> None:
     store = PostgresStore(postgres.dsn, table=table)
     store.write(Record(KEY, b"old"))
-    with locked(postgres, table) as theirs:
+    with changed_by_others(postgres, table) as theirs:
         waiting = Call(lambda: store.write(Record(KEY, b"new")))
-        wait_for_waiting(postgres, 1)
+        wait_for(lambda: postgres.waiting() == 1)
         Call(lambda: store.read(KEY)).end()
         store.close()
         theirs.rollback()
     waiting.end()
-    wait_for(lambda: count(postgres) == 0)
+    wait_for(lambda: postgres.connections() == 0)
     with pytest.raises(DriverClosedError):
         store.read(KEY)
 
