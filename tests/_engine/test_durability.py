@@ -93,20 +93,29 @@ def test_the_names_of_a_new_store_are_durable_before_its_first_success(
 @alone()
 def test_relaxed_writes_are_flushed_in_a_moment(tmp_path: Path, fault_library: Path) -> None:
     driver = opened(tmp_path, "relaxed")
+    flushed = time.monotonic()
     driver.create_bucket("b")
     faults = Faults(tmp_path / "store")
-    for _ in range(2):
+    rounds = 0
+    while rounds < 2:
         packs(faults)
         started = time.monotonic()
         driver.put("b", "k", described("k", SIZES[3]))
         driver.put("b", "l", b"small")
-        assert faults.count("fdatasync") == 0
-        assert faults.dirty == 1
+        early = faults.count("fdatasync"), faults.dirty
+        # A machine that stood still for so long may have flushed in between: then once more.
+        undisturbed = time.monotonic() - flushed < background.FLUSH_SECONDS
+        looked = time.monotonic()
         while faults.dirty:
-            assert time.monotonic() - started < DEADLINE + SLACK
+            flushed = looked  # or later
+            assert looked - started < DEADLINE + SLACK
             time.sleep(0.01)  # between two looks: nothing tells of a flush
+            looked = time.monotonic()
         assert unflushed(driver) == []
-        assert faults.count("fdatasync") == 1
+        if undisturbed:
+            assert early == (0, 1)
+            assert faults.count("fdatasync") == 1
+            rounds += 1
     driver.close()
 
 

@@ -85,3 +85,11 @@ def test_missing_record_and_missing_key(run: Any, only_line: Any, records: Drive
         line = only_line(run("kv", *verb, code=2).stderr)
         assert "no key" in line
         assert "secret" not in line
+
+
+def test_namespace_that_is_given_twice_is_refused(run: Any, records: DriverStore) -> None:
+    assert "--namespace" in run("kv", "ls", f"{DSN}?namespace=a", "--namespace", "b", code=2).stderr
+
+
+def test_time_to_live_of_nothing_is_refused(run: Any, records: DriverStore) -> None:
+    assert "'0h0s' is no time at all" in run("kv", "put", f"{DSN}#k", "v", "--ttl", "0h0s", code=2).stderr

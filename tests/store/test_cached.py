@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 from typing import Any
@@ -392,3 +392,117 @@ def test_times_of_a_zone_in_which_hours_come_twice() -> None:
         moment[0] += timedelta(minutes=1)
         assert store.get("key") is None
         assert store.list() == []
+
+
+# Many at once.
+
+
+class Bulk(Watched):
+    """One that reads a hundred at once."""
+
+    _batch = 100
+
+    def _load_many(self, space: Space, keys: Sequence[str]) -> list[Stored | None]:
+        self._called("many")
+        return [MemoryStore._load(self, space, key) for key in keys]
+
+
+def test_many_are_read_from_the_slow_store_in_its_batches_and_fill_the_fast_one(clock: ManualClock) -> None:
+    slow, fast = Bulk(clock), Watched(clock)
+    keys = [f"{number:03}" for number in range(250)]
+    for key in keys:
+        slow.write(Record(key, key.encode()), ttl=HOUR)
+    fast.write(Record("001", b"fast"))
+    slow.delete("003")
+    cached = CachedStore(fast, slow)
+    slow.calls.clear()
+    found = cached.read("", prefix=True)
+    keys.remove("003")
+    assert [record.key for record in found] == keys
+    assert found[1].value == b"fast"
+    assert slow.calls["many"] <= 5  # a few first, in case that no more are wanted
+    assert slow.calls["load"] <= 1
+    assert fast.list() == keys
+    slow.calls.clear()
+    assert cached.read("", prefix=True) == found
+    assert slow.calls == {"keys": 1}
+
+
+def test_many_that_are_missed_together_are_each_asked_for_once(clock: ManualClock) -> None:
+    asked: list[str] = []
+    reached, go = threading.Event(), threading.Event()
+
+    class Slow(Bulk):
+        def _load_many(self, space: Space, keys: Sequence[str]) -> list[Stored | None]:
+            asked.extend(keys)
+            held_up(reached, go)()
+            return super()._load_many(space, keys)
+
+    slow = Slow(clock)
+    for key in ("a", "b", "c", "d"):
+        slow.write(Record(key, b"value"))
+    cached = CachedStore(MemoryStore(clock=clock), slow)
+    cached.init()
+    found: list[list[Stored | None]] = []
+    first = Thread(target=lambda: found.append([*cached._load_many((), ["a", "b"])]))
+    first.start()
+    assert reached.wait(PATIENCE)
+    second = Thread(target=lambda: found.append([*cached._load_many((), ["b", "c", "d", "x"])]))
+    second.start()
+    go.set()
+    first.join()
+    second.join()
+    assert sorted(asked) == ["a", "b", "c", "d", "x"]
+    here = Stored(b"value", None)
+    assert sorted(found, key=len) == [[here, here], [here, here, here, None]]
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_many_of_which_a_store_fails(clock: ManualClock, stores: list[Watched], skip: bool) -> None:
+    for key in ("a", "b", "c"):
+        stores[2].write(Record(key, b""))
+    cached = CachedStore(*stores, skip_failing=skip)
+    cached.init()
+    stores[1].fails = {"load"}
+    if skip:
+        assert all(cached._load_many((), ["a", "b", "c"]))
+        return
+    with pytest.raises(StorageIOError, match="load failed"):
+        cached._load_many((), ["a", "b", "c"])
+    stores[1].fails = set()
+    assert all(cached._load_many((), ["a", "b", "c"]))
+
+
+# Stores above the last one that can't take a record.
+
+
+class Picky(Watched):
+    """One that takes nothing short-lived or large."""
+
+    def _save(self, space: Space, key: str, stored: Stored) -> None:
+        if len(stored.value) > 10 or (stored.expires_at and stored.expires_at - self._clock() < HOUR):
+            raise InvalidArgumentError("not here")
+        super()._save(space, key, stored)
+
+
+@pytest.mark.parametrize("record", [Record("key", bytes(11)), Record("key", b"new", HOUR / 2)])
+def test_a_store_that_can_not_take_a_record_does_without(clock: ManualClock, record: Record) -> None:
+    fast, picky, last = Watched(clock), Picky(clock), Watched(clock)
+    cached = CachedStore(fast, picky, last)
+    cached.write(Record("key", b"old"))
+    cached.write(record)
+    assert "key" not in picky
+    assert fast.read("key") == last.read("key") == [record]
+    fast.delete("key")
+    assert cached.read("key") == [record]
+    assert "key" not in picky
+    assert "key" in fast
+
+
+def test_a_record_that_the_last_store_can_not_take_is_refused_and_nothing_changes(clock: ManualClock) -> None:
+    fast, last = Watched(clock), Picky(clock)
+    cached = CachedStore(fast, last)
+    cached.write(Record("key", b"old"))
+    with pytest.raises(InvalidArgumentError, match="not here"):
+        cached.write(Record("key", bytes(11)))
+    assert cached.read("key") == last.read("key") == [Record("key", b"old")]

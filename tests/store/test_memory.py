@@ -1,11 +1,14 @@
-"""MemoryStore: what it lets go of."""
+"""MemoryStore: what it lets go of, and when."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from harness.interrupting import interrupted_everywhere
 
+from trove.errors import DriverClosedError
 from trove.store import MemoryStore, Record, memory
 from trove.testing import ManualClock
 
@@ -46,3 +49,20 @@ def test_interrupt_at_any_step_leaves_a_store_that_lists() -> None:
             store.write(Record("key", b""))
             assert store.list() == ["key"]
     assert steps > 10
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda store: store._load((), "key"),
+        lambda store: store._drop((), "key"),
+        lambda store: list(store._keys((), "", "", store._clock())),
+    ],
+)
+def test_call_that_comes_as_the_store_is_closed_is_told_so(call: Callable[[MemoryStore], object]) -> None:
+    """Past the first look at whether it is open: the records are gone by then, but not deleted."""
+    store = MemoryStore()
+    store.write(Record("key", b""))
+    store.close()
+    with pytest.raises(DriverClosedError):
+        call(store)

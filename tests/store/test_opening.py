@@ -20,7 +20,7 @@ from trove.errors import (
     UnknownDriverError,
     UnsupportedOptionError,
 )
-from trove.store import DriverStore, EngineStore, MemoryStore, NoopStore, Record, registry
+from trove.store import DriverStore, EngineStore, MemoryStore, NoopStore, Record, opening, registry
 from trove.testing import ManualClock
 
 Install = Callable[..., None]
@@ -220,3 +220,10 @@ def test_part_of_the_dsn_is_refused_as_an_option(dsn: str, option: str) -> None:
 def test_bad_timeout_in_a_dsn_is_refused(dsn: str, timeout: str) -> None:
     with pytest.raises(InvalidArgumentError, match="timeout"):
         store.open(f"{dsn}?timeout={timeout}")
+
+
+@pytest.mark.parametrize("dsn", ["memory://?prefix=a", "mem://?prefix=a", "trove://{folder}/store?prefix=a"])
+def test_factory_that_is_looked_up_takes_options_from_the_dsn_too(tmp_path: Path, dsn: str) -> None:
+    factory = store.lookup(dsn.partition(":")[0]) or opening.open_on_driver
+    with factory(dsn.format(folder=tmp_path)) as opened:
+        assert opened.options["prefix"] == "a"

@@ -124,6 +124,10 @@ def ls(stores: Stores, /, location: Location, namespace: str | None, **given: An
 def _opened(stores: Stores, location: Location, namespace: str | None, *, write: bool = False) -> Store:
     options: dict[str, Any] = {} if namespace is None else {"namespace": namespace}
     if not location.bucket:
+        if options.keys() & parse_dsn(location.dsn).params:
+            raise InvalidArgumentError(
+                "a namespace stands in the DSN, too; give it there, or with --namespace"
+            )
         return stores.records(location.dsn, **options)
     if write:
         return DriverStore(stores.writer(location), bucket=location.bucket, **options)

@@ -28,6 +28,8 @@ def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> t
         datetime.now(UTC) + span
     except (OverflowError, ValueError) as error:
         raise click.BadParameter(f"{value!r} ends after the year 9999; give less", ctx, param) from error
+    if not span:
+        raise click.BadParameter(f"{value!r} is no time at all; give more", ctx, param)
     return span
 
 

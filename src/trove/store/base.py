@@ -298,7 +298,7 @@ class Store(ABC):
         checked = check_options(self.name, self.OPTIONS, given)
         if checked.get("nodes") and not self.HAS_NODES:
             raise UnsupportedOptionError(
-                f"store {shown(self.name)} has no servers; leave the option nodes out"
+                f"store {shown(self.name)} takes no addresses of servers; leave the option nodes out"
             )
         return self._check_own(checked)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from datetime import datetime
@@ -20,19 +20,19 @@ Flight: TypeAlias = "Future[Stored | None]"
 
 
 class _Leader:
-    """Whoever asks for all who wait for ``flight``: should it come to no end, they are to ask anew.
+    """Whoever asks for all who wait for ``flights``: should one come to no end, they are to ask anew.
 
     It also ends with the frame that has it: an interrupt can come at any step, of a ``finally`` too.
     """
 
-    _flight: Flight | None = None
+    _flights: Collection[Flight] = ()
 
-    def __init__(self, flight: Flight) -> None:
-        self._flight = flight
+    def __init__(self, flights: Collection[Flight]) -> None:
+        self._flights = flights
 
     def no_more(self) -> None:
-        if self._flight is not None:
-            self._flight.cancel()
+        for flight in self._flights:
+            flight.cancel()
 
     def __del__(self) -> None:
         self.no_more()
@@ -44,7 +44,8 @@ class CachedStore(Store):
     The last store has everything. Writes and deletes go through all, the last one first, so that none above
     is ever ahead of it; those of one key go one after the other. Concurrent misses of one key ask the slower
     stores once. Listings are those of the last store. What others write to the last store is seen when what
-    is above has expired.
+    is above has expired. A store above the last one does without a record that it can't take, being too large
+    for it or too short-lived.
 
     Its own option is ``skip_failing``, ``False`` by itself: one store that fails is an error, and after a
     write what stands in it and above it is deleted, where that works, rather than left as it was. With
@@ -68,6 +69,7 @@ class CachedStore(Store):
         self._flights: dict[Place, Flight] = {}
         self._flights_lock = threading.Lock()
         self._key_locks = [threading.Lock() for _ in range(_STRIPES)]
+        self._batch = stores[-1]._batch
         super().__init__(clock=stores[-1]._clock, **options)
 
     @property
@@ -107,48 +109,73 @@ class CachedStore(Store):
         with suppress(Exception):  # whatever it is, it comes up again below
             if (stored := self._load_from(self._stores[0], space, key)) is not None:
                 return stored
-        place = space, key
-        while True:
-            own: Flight = Future()
-            leads = _Leader(own)
+        return self._fetched(space, [key]).get(key)
+
+    def _load_many(self, space: Space, keys: Sequence[str]) -> Iterable[Stored | None]:
+        found: dict[str, Stored] = {}
+        with suppress(Exception):
+            found = self._found_in(self._stores[0], space, keys)
+        found.update(self._fetched(space, [key for key in keys if key not in found]))
+        return [found.get(key) for key in keys]
+
+    def _fetched(self, space: Space, keys: Sequence[str]) -> dict[str, Stored]:
+        """What any store has under ``keys``; each is asked for by one of those who want it at the time."""
+        found: dict[str, Stored] = {}
+        while keys:
+            own: dict[str, Flight] = {key: Future() for key in keys}
+            leads = _Leader(own.values())
             try:
                 with self._flights_lock:
-                    flight = self._flights.get(place)
-                    if flight is None or flight.done():  # one that is done was left by an interrupt
-                        flight = self._flights[place] = own
-                if flight is own:
-                    stored = self._walk(place, own)
-                    self._land(place, own)
-                    own.set_result(stored)
-                    return stored
+                    flights = {key: self._flight(space, key, own[key]) for key in keys}
+                if mine := [key for key in keys if flights[key] is own[key]]:
+                    walked = self._walk(space, mine, own)
+                    self._land(space, own)
+                    for key in mine:
+                        own[key].set_result(walked.get(key))
             except Exception as error:
-                self._land(place, own)
-                own.set_exception(error)
+                self._land(space, own)
+                for flight in own.values():
+                    if not flight.done():
+                        flight.set_exception(error)
                 raise
             finally:
                 leads.no_more()  # interrupted, perhaps
-            try:
-                return flight.result()
-            except CancelledError:
-                continue
+            keys = []
+            for key, flight in flights.items():
+                try:
+                    if (stored := flight.result()) is not None:
+                        found[key] = stored
+                except CancelledError:
+                    keys.append(key)
+        return found
 
-    def _walk(self, place: Place, flight: Flight) -> Stored | None:
+    def _flight(self, space: Space, key: str, own: Flight) -> Flight:
+        """Who asks for ``key``: another one, or ``own``."""
+        flight = self._flights.get((space, key))
+        if flight is None or flight.done():  # one that is done was left by an interrupt
+            flight = self._flights[space, key] = own
+        return flight
+
+    def _walk(self, space: Space, keys: Sequence[str], flights: Mapping[str, Flight]) -> dict[str, Stored]:
+        found: dict[str, Stored] = {}
         last: Exception | None = None
         for depth, store in enumerate(self._stores):
             try:
-                stored = self._load_from(store, *place)
+                there = self._found_in(store, space, [key for key in keys if key not in found])
             except Exception as error:
                 if not self._options["skip_failing"]:
                     raise
                 last = error
                 continue
             last = None
-            if stored is not None:
-                self._fill(self._stores[:depth], place, stored, flight)
-                return stored
+            found.update(there)
+            for key, stored in there.items():
+                self._fill(self._stores[:depth], (space, key), stored, flights[key])
+            if len(found) == len(keys):
+                return found
         if last is not None:
             raise last
-        return None
+        return found
 
     def _fill(self, stores: tuple[Store, ...], place: Place, stored: Stored, flight: Flight) -> None:
         with self._key_lock(place):
@@ -159,14 +186,33 @@ class CachedStore(Store):
                 try:
                     store._be_ready()
                     self._save_to(store, *place, stored)
+                except InvalidArgumentError:
+                    pass  # it can't take this one
                 except Exception:
                     if not self._options["skip_failing"]:
                         raise
 
-    def _land(self, place: Place, flight: Flight) -> None:
+    def _land(self, space: Space, own: Mapping[str, Flight]) -> None:
         with self._flights_lock:
-            if self._flights.get(place) is flight:
-                del self._flights[place]
+            for key, flight in own.items():
+                if self._flights.get((space, key)) is flight:
+                    del self._flights[space, key]
+
+    def _found_in(self, store: Store, space: Space, keys: Sequence[str]) -> dict[str, Stored]:
+        """What ``store`` has under ``keys``."""
+        if len(keys) == 1:
+            (key,) = keys
+            stored = self._load_from(store, space, key)
+            return {} if stored is None else {key: stored}
+        found: dict[str, Stored] = {}
+        store._be_ready()
+        for begin in range(0, len(keys), store._batch):
+            some = keys[begin : begin + store._batch]
+            whole = [store._around(key) for key in some]
+            for key, each in zip(some, store._load_many(store._space + space, whole), strict=True):
+                if each is not None and not each.gone(self._clock()):
+                    found[key] = each
+        return found
 
     def _load_from(self, store: Store, space: Space, key: str) -> Stored | None:
         store._be_ready()
@@ -191,7 +237,12 @@ class CachedStore(Store):
     def _change(self, place: Place, change: Callable[[Store], None]) -> None:
         def ready_and_change(store: Store) -> None:
             store._be_ready()
-            change(store)
+            try:
+                change(store)
+            except InvalidArgumentError:
+                if store is self._stores[-1]:
+                    raise
+                self._drop_from(store, *place)  # it can't take this one, and must not keep one before it
 
         with self._key_lock(place):
             try:

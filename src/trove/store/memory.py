@@ -38,6 +38,7 @@ class MemoryStore(Store):
 
     def _load(self, space: Space, key: str) -> Stored | None:
         with self._lock:
+            self._check_open()  # when it is closed the records are gone
             return self._spaces.get(space, {}).get(key)
 
     def _save(self, space: Space, key: str, stored: Stored) -> None:
@@ -53,10 +54,12 @@ class MemoryStore(Store):
 
     def _drop(self, space: Space, key: str) -> None:
         with self._lock:
+            self._check_open()
             self._remove(space, key)
 
     def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
         with self._lock:
+            self._check_open()
             records = self._spaces.get(space, {})
             if space not in self._sorted and records:
                 self._sorted[space] = sorted(records)

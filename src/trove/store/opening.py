@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ssl import create_default_context
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..driver import parse_dsn
 from ..errors import InvalidDSNError, UnknownDriverError, shown
 from .base import Store
 from .driver import DriverStore
-from .engine import SETTINGS, EngineStore
+from .engine import EngineStore
 from .memory import MemoryStore
 from .noop import NoopStore
 from .registry import lookup, stores
@@ -70,7 +70,7 @@ def open(dsn: str, **options: Any) -> Store:
     return store
 
 
-def taken_off(dsn: str, names: tuple[str, ...], options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def taken_off(dsn: str, names: Collection[str], options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """``dsn`` without the parameters of these ``names``, and ``options`` with them.
 
     Raises InvalidDSNError for one that stands in both.
@@ -87,30 +87,25 @@ def taken_off(dsn: str, names: tuple[str, ...], options: dict[str, Any]) -> tupl
 
 def open_memory(dsn: str, **options: Any) -> Store:
     """A MemoryStore for ``memory://``."""
-    _check_bare(dsn, "memory")
-    return MemoryStore(**options)
+    return MemoryStore(**_bare(dsn, MemoryStore, options))
 
 
 def open_noop(dsn: str, **options: Any) -> Store:
     """A NoopStore for ``noop://``."""
-    _check_bare(dsn, "noop")
-    return NoopStore(**options)
+    return NoopStore(**_bare(dsn, NoopStore, options))
 
 
 def open_engine(dsn: str, **options: Any) -> Store:
     """An EngineStore for ``trove:///path``."""
-    own = ("bucket", *SETTINGS)
-    dsn, given = taken_off(dsn, own, options)
-    parse_dsn(dsn).settings(schemes=("trove",), known=(*AROUND, *own))
+    dsn, given = _own(dsn, EngineStore, options)
     folder, _ = folder_and_settings(dsn, {})
     return EngineStore(folder, **given)
 
 
 def open_etcd(dsn: str, **options: Any) -> Store:
     """An EtcdStore for ``etcd://host:port`` or, over TLS, ``etcds://host:port``."""
-    dsn, given = taken_off(dsn, ("nodes", "timeout", "root"), options)
+    dsn, given = _own(dsn, EtcdStore, options)
     parsed = parse_dsn(dsn)
-    parsed.settings(schemes=("etcd", "etcds"), known=(*AROUND, "nodes", "timeout", "root"))
     if parsed.path not in ("", "/") or bool(parsed.host) == ("nodes" in given):
         raise InvalidDSNError(
             f"an {parsed.scheme}:// DSN names servers and no path; write {parsed.scheme}://host:port or "
@@ -124,9 +119,8 @@ def open_etcd(dsn: str, **options: Any) -> Store:
 
 def open_cloudflare(dsn: str, **options: Any) -> Store:
     """A CloudflareStore for ``cloudflare://ACCOUNT:TOKEN@NAMESPACE_ID``."""
-    dsn, given = taken_off(dsn, ("url", "timeout"), options)
+    dsn, given = _own(dsn, CloudflareStore, options)
     parsed = parse_dsn(dsn)
-    parsed.settings(schemes=("cloudflare",), known=(*AROUND, "url", "timeout"))
     if parsed.path not in ("", "/") or not (parsed.user and parsed.password and parsed.host):
         raise InvalidDSNError(
             "a cloudflare:// DSN names an account, its token and a KV namespace by its ID; write "
@@ -138,13 +132,13 @@ def open_cloudflare(dsn: str, **options: Any) -> Store:
 
 def open_postgres(dsn: str, **options: Any) -> Store:
     """A PostgresStore for ``postgresql://user:password@host:port/database``."""
-    dsn, given = taken_off(dsn, ("nodes", "timeout", "table", "connections"), options)
+    dsn, given = taken_off(dsn, _options_of(PostgresStore), options)
     return PostgresStore(dsn, **given)
 
 
 def open_on_driver(dsn: str, **options: Any) -> Store:
     """A DriverStore on the driver for ``dsn``, which it closes."""
-    dsn, given = taken_off(dsn, ("bucket",), options)
+    dsn, given = taken_off(dsn, _options_of(DriverStore), options)
     driver = open_driver(dsn)
     try:
         return _OwningStore(driver, **given)
@@ -167,11 +161,27 @@ def _refuse_what_the_dsn_has(options: dict[str, Any], *names: str) -> None:
             raise InvalidDSNError(f"{name} is a part of the DSN; give it there, and not in open()")
 
 
-def _check_bare(dsn: str, scheme: str) -> None:
+def _options_of(kind: type[Store]) -> list[str]:
+    return [name for name in kind.OPTIONS if name != "nodes" or kind.HAS_NODES]
+
+
+def _own(dsn: str, kind: type[Store], options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """``dsn`` without parameters, and ``options`` with those that it has, all of which are of ``kind``."""
+    known = _options_of(kind)
+    dsn, given = taken_off(dsn, known, options)
     parsed = parse_dsn(dsn)
-    parsed.settings(schemes=(scheme,), known=AROUND)
+    parsed.settings(schemes=(parsed.scheme,), known=known)
+    return dsn, given
+
+
+def _bare(dsn: str, kind: type[Store], options: dict[str, Any]) -> dict[str, Any]:
+    """``options`` with those of ``dsn``, which has nothing else."""
+    dsn, given = _own(dsn, kind, options)
+    parsed = parse_dsn(dsn)
     if parsed.user or parsed.password or parsed.host or parsed.path:
+        scheme = parsed.scheme
         raise InvalidDSNError(f"a {scheme}:// store has no host and no path; write just {scheme}://")
+    return given
 
 
 def _value(name: str, text: str) -> object:

@@ -285,7 +285,7 @@ class TestFailures:
         assert 0 < len(kv.busy) < 99
         kv.busy.clear()
 
-    @pytest.mark.parametrize("status", [502, 503, 504])
+    @pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 520, 524, 530])
     def test_server_that_can_not_now_is_asked_again_by_reads_only(
         self, kv: WorkersKV, opened: CloudflareStore, status: int
     ) -> None:

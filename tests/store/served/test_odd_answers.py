@@ -53,7 +53,7 @@ NO_JSON = [b"<html>" + TOKEN.encode(), b"[" * 100_000, b"[]", b"5", b""]
 
 def cloudflare(servers: Servers) -> CloudflareStore:
     store = CloudflareStore("account", TOKEN, "namespace", clock=ManualClock())
-    store._servers = servers  # type: ignore[assignment]
+    store._reached = servers  # type: ignore[assignment]
     store._ready = True
     return store
 
@@ -108,7 +108,7 @@ FOREIGN = str((1 << 63) - 1)
 
 def etcd(servers: Any, user: str = "") -> EtcdStore:
     store = EtcdStore("host", clock=ManualClock())
-    store._gateway = EtcdGateway(servers, user, TOKEN)
+    store._reached = EtcdGateway(servers, user, TOKEN)
     store._ready = True
     return store
 

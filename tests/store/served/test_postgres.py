@@ -44,13 +44,13 @@ def store(postgres: PostgresServer, table: str, clock: ManualClock) -> Iterator[
 def count_statements(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often ``store`` runs which statement from now on, by its first word."""
     counts: Counter[str] = Counter()
-    run = store._server.run
+    run = store._asking().run
 
     def counted(statement: Any, *given: Any, **named: Any) -> Any:
         counts[statement.split()[0]] += 1
         return run(statement, *given, **named)
 
-    monkeypatch.setattr(store._server, "run", counted)
+    monkeypatch.setattr(store._asking(), "run", counted)
     return counts
 
 
@@ -205,6 +205,37 @@ def test_table_without_the_primary_key_is_an_error_that_says_so(
         ):
             store.init()
         assert postgres.execute(f"SELECT * FROM {table}") == []
+
+
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        (", extra int NOT NULL", "extra"),
+        (" NOT NULL", "expires_at"),
+        (" NOT NULL DEFAULT now()", "expires_at"),
+    ],
+)
+def test_table_that_wants_more_than_a_record_has_is_an_error_that_says_so(
+    postgres: PostgresServer, table: str, more: str, names: str
+) -> None:
+    columns = f"space bytea, key bytea, value bytea, expires_at timestamptz{more}"
+    postgres.execute(f"CREATE TABLE {table} ({columns}, PRIMARY KEY (space, key))")
+    said = f"'{table}' is no table of records, as it wants a value in '{names}'"
+    with PostgresStore(postgres.dsn, table=table) as store, pytest.raises(StorageIOError, match=said):
+        store.init()
+
+
+@pytest.mark.parametrize(
+    "more", ["e int", "e int NOT NULL DEFAULT 5", "e serial NOT NULL", "e int GENERATED ALWAYS AS IDENTITY"]
+)
+def test_table_with_columns_that_fill_themselves_has_records(
+    postgres: PostgresServer, table: str, more: str
+) -> None:
+    columns = f"{more}, space bytea, key bytea, value bytea, expires_at timestamptz, PRIMARY KEY (space, key)"
+    postgres.execute(f"CREATE TABLE {table} ({columns})")
+    with PostgresStore(postgres.dsn, table=table) as store:
+        store.write(Record("key", b"value"))
+        assert store.read("key")[0].value == b"value"
 
 
 def test_table_that_may_only_be_read_is_read(

@@ -241,7 +241,7 @@ def test_call_that_gets_no_connection_in_time_is_an_error(postgres: PostgresServ
             waiting = Call(lambda: store.write(Record(KEY, b"new")))
             wait_for(lambda: postgres.waiting() == 1)
             with pytest.raises(BackendUnavailableError, match="all 1 connections"):
-                store._server.run("SELECT 1", "t", (), list, time.monotonic() + 0.1, twice=True)
+                store._asking().run("SELECT 1", "t", (), list, time.monotonic() + 0.1, twice=True)
             theirs.rollback()
         waiting.end()
 
@@ -324,7 +324,7 @@ def test_connection_that_comes_when_nobody_waits_any_more_is_closed(
 ) -> None:
     late, ended = threading.Event(), threading.Event()
     with PostgresStore(postgres.dsn, timeout=SHORT) as store:
-        server = store._server
+        server = store._asking()
         opened = server._opened
 
         def opened_late(*given: Any) -> Any:

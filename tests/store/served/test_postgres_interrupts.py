@@ -74,7 +74,7 @@ def test_connection_of_a_call_that_was_interrupted_is_not_used_again(
         wait_for(lambda: postgres.waiting() == 1)
         os.kill(os.getpid(), signal.SIGINT)
 
-    (before,) = store._server._idle
+    (before,) = store._asking()._idle
     raised = BackendUnavailableError if exception is TimeoutError else exception
     with table_locked(postgres, table), handled_by(exception):
         interrupting = threading.Thread(target=interrupt)

@@ -79,7 +79,7 @@ def test_child_that_was_forked_while_the_only_connection_was_in_use_goes_on() ->
     taken, go = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with store._server._connection(time.monotonic() + 60):
+        with store._asking()._connection(time.monotonic() + 60):
             taken.set()
             go.wait()
 

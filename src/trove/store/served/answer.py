@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 from ...errors import StorageIOError, TroveError
 
 TOO_MANY = 429
-UNAVAILABLE = (502, 503, 504)
+UNAVAILABLE = (408, 500, 502, 503, 504, *range(520, 531))
+"""The statuses of a server, or of one before it, that came to no end with a request. From 520 on they are
+those of Cloudflare's own network: https://developers.cloudflare.com/support/troubleshooting/http-status-codes/."""
 
 
 class Answer(NamedTuple):
@@ -46,7 +48,8 @@ class Answer(NamedTuple):
             first = errors[0] if isinstance(errors, list) and errors else told
             if isinstance(first, dict):
                 code = first.get("code")
-                return (code if isinstance(code, int) else 0), str(first.get("message"))
+                words = first.get("message") or first.get("error") or json.dumps(told)
+                return (code if isinstance(code, int) else 0), str(words)
         return 0, str(told)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from ...driver import check_timeout
 from ...errors import InvalidArgumentError, UnsupportedOptionError, shown
@@ -19,20 +19,31 @@ NOT_DONE = "try later"
 MAYBE_DONE = "whether it was done is not known: look before you try again"
 
 
-class ServedStore(Store):
+class Closable(Protocol):
+    """What has something to close."""
+
+    def close(self) -> None: ...
+
+
+Servers = TypeVar("Servers", bound=Closable)
+"""What asks the servers of a store."""
+
+
+class ServedStore(Store, Generic[Servers]):
     """Records on a server.
 
-    Its options beside those of every store are ``nodes``, addresses of servers that all have the records,
-    asked in their order until one answers, and ``timeout``: the seconds after which a call that has no answer
-    raises :class:`~trove.errors.BackendUnavailableError`, all its tries together; 10 by itself.
+    With the option ``nodes``, which is of use here, they are addresses of servers that all have the records,
+    asked in their order until one answers. Its own option is ``timeout``: the seconds after which a call that
+    has no answer raises :class:`~trove.errors.BackendUnavailableError`, all its tries together; 10 by itself.
     """
 
     OPTIONS: ClassVar[Mapping[str, Any]] = {**Store.OPTIONS, "timeout": 10.0}
-    HAS_NODES = True
+    HAS_NODES: ClassVar[bool] = True
 
     REACHED_BY: ClassVar[tuple[str, ...]] = ("nodes", "timeout")
     """The options that what asks the servers is made with."""
 
+    _reached: Servers | None = None
     _reached_with: list[object] | None = None
 
     @property
@@ -58,13 +69,22 @@ class ServedStore(Store):
         """
         now = [self._options[name] for name in self.REACHED_BY]
         if self._reached_with != now:
-            self._reached_with = None
-            self._reach()
+            before, self._reached = self._reached, self._reach()
             self._reached_with = now
+            if before is not None:
+                before.close()
 
     @abstractmethod
-    def _reach(self) -> None:
-        """Make what asks the servers, and close what did before."""
+    def _reach(self) -> Servers:
+        """Make what asks the servers."""
+
+    def _asking(self) -> Servers:
+        """What asks the servers, which is there since the store is ready."""
+        return cast(Servers, self._reached)
+
+    def _release(self) -> None:
+        if self._reached is not None:
+            self._reached.close()
 
 
 def required(what: str, extra: str, module: str) -> Any:

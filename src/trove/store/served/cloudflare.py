@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from ...errors import InvalidArgumentError, StorageIOError, shown
@@ -45,7 +45,7 @@ _SECOND = timedelta(seconds=1)
 _LAST_SECOND = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _SECOND
 
 
-class CloudflareStore(ServedStore):
+class CloudflareStore(ServedStore["HttpServers"]):
     """Records in the KV namespace of ``account`` that has the ID ``namespace_id``, by an API ``token`` that
     may read and write Workers KV. It takes the extra ``trove-engine[cloudflare]``.
 
@@ -70,7 +70,7 @@ class CloudflareStore(ServedStore):
     """
 
     OPTIONS: ClassVar[Mapping[str, Any]] = {**ServedStore.OPTIONS, "url": API}
-    HAS_NODES = False
+    HAS_NODES: ClassVar[bool] = False
     REACHED_BY = ("url", "timeout")
 
     _batch = BATCH
@@ -84,7 +84,6 @@ class CloudflareStore(ServedStore):
             f"{_check_id('namespace_id', namespace_id)}"
         )
         self._token = check_secret("token", token)
-        self._servers: HttpServers | None = None  # before the store is ready
         super().__init__(clock=clock, **options)
 
     @property
@@ -105,26 +104,14 @@ class CloudflareStore(ServedStore):
     def _room(self, space: Space) -> int:
         return min(super()._room(space), room_for(space, MAX_NAME_BYTES))
 
-    def _reach(self) -> None:
+    def _reach(self) -> HttpServers:
         from .http import HttpServers
 
-        if self._servers is not None:
-            self._servers.close()
-        self._servers = HttpServers(
-            "Cloudflare", [self._options["url"]], self._timeout, secrets=[self._token]
-        )
+        return HttpServers("Cloudflare", [self._options["url"]], self._timeout, secrets=[self._token])
 
     def _prepare(self) -> None:
         self._keep_reach()
         self._ask("GET", "", again=True)  # tells that the namespace is there, and that the token may read it
-
-    def _release(self) -> None:
-        if self._servers is not None:
-            self._servers.close()
-
-    def _asking(self) -> HttpServers:
-        """What asks Cloudflare, which is there since the store is ready."""
-        return cast("HttpServers", self._servers)
 
     # Reading.
 
@@ -277,7 +264,7 @@ class _RefusedError(StorageIOError):
 def _check_id(name: str, value: object) -> str:
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise InvalidArgumentError(
-            f"{name} is not the ID of one; give what Cloudflare's dashboard shows: letters and digits"
+            f"{name} is no ID; give what Cloudflare's dashboard shows: letters and digits"
         )
     return value
 

@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from ...errors import InvalidArgumentError, StorageIOError, shown
 from ..arguments import Clock, check_affix, utc_now
@@ -36,7 +36,7 @@ _LAST_TICK = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _TICK
 _TOO_LARGE = {Reason.REQUEST_TOO_LARGE, Reason.MESSAGE_TOO_LARGE}
 
 
-class EtcdStore(ServedStore):
+class EtcdStore(ServedStore[EtcdGateway]):
     """Records in etcd 3.4 or newer at ``endpoints``, an address or a list of them; the option ``nodes`` goes
     in their place. They are asked in their order, beginning with the one that answered last. It takes the
     extra ``trove-engine[etcd]``.
@@ -86,7 +86,6 @@ class EtcdStore(ServedStore):
         if not (isinstance(user, str) and isinstance(password, str) and bool(user) == bool(password)):
             raise InvalidArgumentError("give user and password, each a str, or neither")
         self._user, self._password = user, password
-        self._gateway: EtcdGateway | None = None  # before the store is ready
         super().__init__(clock=clock, **options)
         self._nodes()
 
@@ -115,28 +114,18 @@ class EtcdStore(ServedStore):
             raise InvalidArgumentError("endpoints is empty; give the address of a server, or nodes")
         return nodes
 
-    def _reach(self) -> None:
+    def _reach(self) -> EtcdGateway:
         from .http import HttpServers
 
         nodes, secrets = self._nodes(), [self._password] if self._password else []
-        if self._gateway is not None:
-            self._gateway.close()
         servers = HttpServers("etcd", nodes, self._timeout, tls=self._tls, secrets=secrets, busy=busy)
-        self._gateway = EtcdGateway(servers, self._user, self._password)
+        return EtcdGateway(servers, self._user, self._password)
 
     def _prepare(self) -> None:
         self._keep_reach()
         # Tells that there is a leader, and that the user may read here.
         first, end = self._range(self._space, "")
         self._call("kv/range", {"key": first, "range_end": end, "limit": 1, "count_only": True}, again=True)
-
-    def _release(self) -> None:
-        if self._gateway is not None:
-            self._gateway.close()
-
-    def _asking(self) -> EtcdGateway:
-        """What asks etcd, which is there since the store is ready."""
-        return cast(EtcdGateway, self._gateway)
 
     def _call(self, path: str, body: dict[str, Any], *, again: bool, until: float | None = None) -> Any:
         return self._asking().call(f"/v3/{path}", body, again=again, until=until)

@@ -6,7 +6,8 @@ What is sent again, to the same server or the next one:
   asked again, but the next one is;
 - anything that was answered 429: the server says that it did not do it;
 - what only reads, or does nothing more when it is done twice (``again``), when the connection broke before
-  the whole answer was there, when none came in a server's share of the time, and when it was 502, 503 or 504.
+  the whole answer was there, when none came in a server's share of the time, and when it was of a server that
+  came to no end with it: ``answer.UNAVAILABLE``.
 
 A write or delete that may have been done is not sent again. It would leave the same value there, but others
 may have seen that value meanwhile, and written over it or deleted it: their change would be undone, though
@@ -208,6 +209,9 @@ class HttpServers:
                 parts.append(part)
             if response.length_remaining:
                 raise ConnectionError("the connection ended before the answer did")
+            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                # None is asked for, and what is cut off in it can look whole.
+                raise ConnectionError("the answer has an encoding that was not asked for")
         except ReadTimeoutError as error:
             response.close()
             raise TimeoutError("the answer was not complete in time") from error

@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 SCHEMES = ("postgres", "postgresql")
 PAGE_KEYS = 1000
+BATCH = 100
 MOST_CONNECTIONS = 10_000
 MOST_INDEXED_BYTES = 2600  # of a space and a key: PostgreSQL's B-tree takes 2,704 with what is around them
 
@@ -41,6 +42,13 @@ COLUMN_TYPES = [17, 17, 17, 1184]  # the OIDs of bytea and timestamptz
 LOOK_FOR_PRIMARY_KEY: Final = """
     EXPLAIN INSERT INTO {table} (space, key, value) VALUES ('', '', '') ON CONFLICT (space, key) DO NOTHING
 """
+# The columns besides that a record would have to fill, and an expiry that it would.
+LOOK_FOR_MORE: Final = """
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped AND attnotnull
+        AND (attname = 'expires_at' OR attname NOT IN ('space', 'key', 'value')
+            AND NOT atthasdef AND attidentity = '')
+"""
 MOST_LOOKS = 3
 # Both at once, so that no table is ever without its index.
 CREATE: Final = """
@@ -51,11 +59,10 @@ CREATE: Final = """
     CREATE INDEX ON {table} (expires_at) WHERE expires_at IS NOT NULL
 """
 # What others wrote may be an instant that no datetime can tell: infinity, for one, which never comes.
-LOAD: Final = """
-    SELECT key, value,
-        CASE WHEN expires_at < '10000-01-01 UTC' THEN greatest(expires_at, '0001-01-01 UTC') END
-    FROM {table} WHERE space = %s AND key = ANY(%s)
-"""
+INSTANT: Final = "CASE WHEN expires_at < '10000-01-01 UTC' THEN greatest(expires_at, '0001-01-01 UTC') END"
+WHERE: Final = "FROM {table} WHERE space = %s AND key"
+LOAD: Final = f"SELECT value, {INSTANT} {WHERE} = %s"
+LOAD_MANY: Final = f"SELECT key, value, {INSTANT} {WHERE} = ANY(%s)"
 SAVE: Final = """
     INSERT INTO {table} (space, key, value, expires_at) VALUES (%s, %s, %s, %s)
     ON CONFLICT (space, key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
@@ -88,7 +95,7 @@ _TABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{,62}")  # the server cuts off more, a
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:@?#\s]+))?(?::([0-9]{1,5}))?")
 
 
-class PostgresStore(ServedStore):
+class PostgresStore(ServedStore["PostgresServer"]):
     """Records in a table of the database ``dsn``: ``postgresql://user:password@host:port/database``.
 
     Parameters of the DSN are libpq's (``sslmode=verify-full``, ...). It takes the extra ``postgres``. Its own
@@ -123,6 +130,7 @@ class PostgresStore(ServedStore):
     }
 
     REACHED_BY = ("nodes", "connections", "timeout")
+    _batch = BATCH
 
     def __init__(self, dsn: str, *, clock: Clock = utc_now, **options: Any) -> None:
         required("PostgresStore", "postgres", "psycopg")
@@ -162,14 +170,11 @@ class PostgresStore(ServedStore):
 
     # The server and its table.
 
-    def _reach(self) -> None:
+    def _reach(self) -> PostgresServer:
         from .postgres_server import PostgresServer
 
-        before: PostgresServer | None = getattr(self, "_server", None)
-        if before is not None:
-            before.close()
         nodes = [_address(node) for node in self._options["nodes"]] or [self._settings]
-        self._server = PostgresServer(
+        return PostgresServer(
             self._settings, nodes, connections=self._options["connections"], timeout=self._timeout
         )
 
@@ -185,6 +190,8 @@ class PostgresStore(ServedStore):
                 raise self._no_table_of_records("it has no primary key (space, key)") from error
             if _sqlstate(error) != NO_RIGHT:  # who may only read can do without
                 raise
+        if more := self._rows(LOOK_FOR_MORE, until=until):
+            raise self._no_table_of_records(f"it wants a value in {shown(more[0][0])}")
         self._free_due(until)
 
     def _made_or_found(self, until: float) -> list[int]:
@@ -224,9 +231,6 @@ class PostgresStore(ServedStore):
                 return None
             raise
 
-    def _release(self) -> None:
-        self._server.close()
-
     def _until(self) -> float:
         return time.monotonic() + self._timeout
 
@@ -240,7 +244,7 @@ class PostgresStore(ServedStore):
         twice: bool,
     ) -> T:
         table = self._options["table"]
-        return self._server.run(statement, table, values, read, until, twice=twice)
+        return self._asking().run(statement, table, values, read, until, twice=twice)
 
     def _rows(self, statement: LiteralString, *values: object, until: float | None = None) -> list[Any]:
         """The answer to a statement that changes nothing."""
@@ -253,30 +257,28 @@ class PostgresStore(ServedStore):
     # Records.
 
     def _load(self, space: Space, key: str) -> Stored | None:
-        (stored,) = self._load_many(space, [key])
-        return stored
-
-    _batch = 100
+        rows = self._rows(LOAD, _space_bytes(space), key.encode())
+        return Stored(*rows[0]) if rows else None
 
     def _load_many(self, space: Space, keys: Sequence[str]) -> Iterable[Stored | None]:
-        rows = self._rows(LOAD, _written(space), [key.encode() for key in keys])
+        rows = self._rows(LOAD_MANY, _space_bytes(space), [key.encode() for key in keys])
         found = {key: Stored(*stored) for key, *stored in rows}
         return [found.get(key.encode()) for key in keys]
 
     def _save(self, space: Space, key: str, stored: Stored) -> None:
         until = self._until()
-        self._change(SAVE, _written(space), key.encode(), *stored, until=until)
+        self._change(SAVE, _space_bytes(space), key.encode(), *stored, until=until)
         if time.monotonic() >= self._free_at:
             self._free_due(until)
 
     def _drop(self, space: Space, key: str) -> None:
-        self._change(DROP, _written(space), key.encode(), until=self._until())
+        self._change(DROP, _space_bytes(space), key.encode(), until=self._until())
 
     def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
         low, high = _range(prefix.encode())
         end = suffix.encode()
         while True:
-            rows = self._rows(KEYS, _written(space), low, high, len(end), end, now, PAGE_KEYS)
+            rows = self._rows(KEYS, _space_bytes(space), low, high, len(end), end, now, PAGE_KEYS)
             for (key,) in rows:
                 with suppress(UnicodeDecodeError):  # nothing that a store wrote
                     yield key.decode()
@@ -288,9 +290,8 @@ class PostgresStore(ServedStore):
         self._free_at = time.monotonic() + FREE_EVERY
         now = self._clock()
         until = min(until, time.monotonic() + MOST_SECONDS_TO_FREE)
-        with suppress(
-            TroveError
-        ):  # it is hidden all the same, and the write is done, also if it is closed now
+        # It is hidden all the same, and the write is done, also if the store is closed now.
+        with suppress(TroveError):
             if self._change(FREE, now, now, FREED_AT_ONCE, until=until) == FREED_AT_ONCE:
                 self._free_at = 0.0
 
@@ -314,12 +315,12 @@ def _address(text: str) -> dict[str, str]:
     matched = _ADDRESS.fullmatch(text)
     if not matched:
         # Not shown: it may be a DSN, with a password in it.
-        raise InvalidArgumentError("an address of a server is none; give host or host:port, without a user")
+        raise InvalidArgumentError("the address of a server is none; give host or host:port, without a user")
     host, port = matched[1] or matched[2], matched[3]
     return {name: value for name, value in (("host", host), ("port", port)) if value}
 
 
-def _written(space: Space) -> bytes:
+def _space_bytes(space: Space) -> bytes:
     return name_of(space, "").encode()
 
 

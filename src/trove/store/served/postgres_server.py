@@ -9,11 +9,9 @@ from __future__ import annotations
 import math
 import os
 import select
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import lru_cache
 from queue import Empty, SimpleQueue
@@ -27,6 +25,7 @@ from psycopg import sql
 from ...driver.forking import renew_in_child
 from ...errors import BackendUnavailableError, DriverClosedError, StorageFullError, StorageIOError
 from .base import MAYBE_DONE, NOT_DONE
+from .in_time import NO_ANSWER, made_in_time
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
@@ -45,7 +44,6 @@ FULL = "53100"
 SHORTEST_PAUSE = 0.001
 LONGEST_PAUSE = 0.1
 LEAST_CONNECT_TIMEOUT = 2  # of libpq
-NO_ANSWER = "no answer in time"
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
@@ -243,31 +241,8 @@ class PostgresServer:
         ) from failures[-1][1]
 
     def _connected_to(self, node: Parts, seconds: float) -> Connection:
-        # In a thread of its own, as it may take longer: a name is looked up without any limit, and libpq
-        # knows none below two seconds.
-        connecting: Future[Connection] = Future()
-        threading.Thread(target=self._connect, args=(node, seconds, connecting), daemon=True).start()
-        try:
-            connecting.exception(max(0, seconds))
-        except BaseException as error:
-            if not connecting.cancel() and connecting.exception() is None:  # it came just now
-                connecting.result().close()
-            if isinstance(error, TimeoutError):
-                raise TimeoutError(NO_ANSWER) from None
-            raise
-        return connecting.result()
-
-    def _connect(self, node: Parts, seconds: float, connecting: Future[Connection]) -> None:
-        try:
-            connection = self._opened(node, seconds)
-        except Exception as error:
-            if connecting.set_running_or_notify_cancel():
-                connecting.set_exception(error)
-            return
-        if connecting.set_running_or_notify_cancel():
-            connecting.set_result(connection)
-        else:
-            connection.close()  # nobody waits for it any more
+        # libpq looks a name up without any limit, and knows none below two seconds.
+        return made_in_time(lambda: self._opened(node, seconds), lambda made: made.close(), seconds)
 
     def _opened(self, node: Parts, seconds: float) -> Connection:
         until = monotonic() + seconds
