@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from harness.error_text import whole_text
 from harness.http_proxy import CuttingProxy, Fate
+from harness.in_time import within
 from harness.servers import closed_port
 from harness.workers_kv import ACCOUNT, MAX_VALUE, NAMESPACE, TOKEN, Pair, WorkersKV
 
@@ -34,8 +35,6 @@ from trove.testing.suite.threads import together
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 TICK = timedelta(microseconds=1)
-SLACK = 5.0
-"""Seconds by which a machine that is busy may be late."""
 
 
 def opened_at(url: str, clock: ManualClock, **options: Any) -> CloudflareStore:
@@ -65,7 +64,7 @@ def proxy(kv: WorkersKV) -> Iterator[CuttingProxy]:
 @pytest.fixture
 def behind(proxy: CuttingProxy, clock: ManualClock) -> Iterator[CloudflareStore]:
     """A store that asks through ``proxy``, and is ready."""
-    with opened_at(f"{proxy.address}/client/v4", clock, timeout=5) as behind:
+    with opened_at(f"{proxy.address}/client/v4", clock) as behind:
         behind.init()
         yield behind
 
@@ -270,18 +269,14 @@ class TestFailures:
         self, kv: WorkersKV, opened: CloudflareStore, wait: str
     ) -> None:
         kv.busy.append((429, wait))
-        began = time.monotonic()
-        with pytest.raises(BackendUnavailableError, match="429 Please wait"):
+        with within(0), pytest.raises(BackendUnavailableError, match="429 Please wait"):
             opened.write(Record("key", b"value"))
-        assert time.monotonic() - began < SLACK
 
     def test_busy_until_the_timeout_is_an_error(self, kv: WorkersKV, opened: CloudflareStore) -> None:
-        opened.init(timeout=3)
+        opened.init(timeout=2)
         kv.busy.extend([(429, "")] * 100)
-        began = time.monotonic()
-        with pytest.raises(BackendUnavailableError):
+        with within(2), pytest.raises(BackendUnavailableError):
             opened.list()
-        assert time.monotonic() - began < 3 + SLACK
         assert 0 < len(kv.busy) < 99
         kv.busy.clear()
 
@@ -301,10 +296,8 @@ class TestFailures:
         for call in (behind.list, partial(behind.write, Record("key", b""))):
             proxy.fates.clear()
             proxy.breaks("", *[Fate.SILENCE] * 10)
-            began = time.monotonic()
-            with pytest.raises(BackendUnavailableError):
+            with within(1), pytest.raises(BackendUnavailableError):
                 call()
-            assert time.monotonic() - began < 1 + SLACK
             assert proxy.asked == 1
 
     def test_nobody_listens(self, clock: ManualClock) -> None:

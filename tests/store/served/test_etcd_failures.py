@@ -17,6 +17,7 @@ import pytest
 import urllib3
 from harness.etcd_server import EtcdServer
 from harness.http_proxy import CuttingProxy, Fate
+from harness.in_time import within
 from harness.servers import closed_port
 
 from trove.errors import BackendUnavailableError, StorageFullError, StorageIOError
@@ -24,8 +25,6 @@ from trove.store import CachedStore, EtcdStore, MemoryStore, Record
 from trove.store.served import http
 
 HOUR = timedelta(hours=1)
-SLACK = 5.0
-"""Seconds after the timeout at which a call has to be over on a machine that is busy."""
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def proxy(etcd: EtcdServer) -> Iterator[CuttingProxy]:
 @pytest.fixture
 def behind(proxy: CuttingProxy, root: str) -> Iterator[EtcdStore]:
     """A store that asks through ``proxy``, and is ready."""
-    with EtcdStore(proxy.address, root=root, timeout=5) as behind:
+    with EtcdStore(proxy.address, root=root) as behind:
         behind.init()
         yield behind
 
@@ -97,9 +96,9 @@ class TestBrokenConnections:
         behind.init(timeout=1)
         proxy.breaks("", *[Fate.SILENCE] * 10)
         began = time.monotonic()
-        with pytest.raises(BackendUnavailableError) as raised:
+        with within(1), pytest.raises(BackendUnavailableError) as raised:
             behind.write(Record("key", b""), ttl=HOUR) if writes else behind.list()
-        assert 0.9 < time.monotonic() - began < 1 + SLACK
+        assert time.monotonic() - began > 0.9
         assert proxy.asked == 1
         assert raised.value.__cause__ is not None
 
@@ -111,10 +110,8 @@ class TestBrokenConnections:
         behind.init(timeout=2)
         for call in (behind.list, partial(behind.write, Record("key", b""))):
             proxy.breaks("", *[fate] * 10)
-            began = time.monotonic()
-            with pytest.raises(BackendUnavailableError) as raised:
+            with within(2), pytest.raises(BackendUnavailableError) as raised:
                 call()
-            assert time.monotonic() - began < 2 + SLACK
             if fate is not Fate.DRIP_HEAD:
                 assert isinstance(raised.value.__cause__, TimeoutError)
 
@@ -131,10 +128,8 @@ class TestBrokenConnections:
         monkeypatch.setattr(socket, "getaddrinfo", look_up_slowly)
         try:
             with EtcdStore("slow.example:2379", timeout=1) as opened:
-                began = time.monotonic()
-                with pytest.raises(BackendUnavailableError) as raised:
+                with within(1), pytest.raises(BackendUnavailableError) as raised:
                     opened.write(Record("key", b""))
-                assert time.monotonic() - began < 1 + SLACK
                 assert "try later" in str(raised.value)
             with EtcdStore(["slow.example:2379", etcd.address], root=root, timeout=2) as opened:
                 assert opened.list() == []
@@ -181,11 +176,13 @@ class TestBrokenConnections:
 
 class TestServersThatAreNotThere:
     def test_nobody_listens(self) -> None:
-        with closed_port() as port, EtcdStore(f"127.0.0.1:{port}", timeout=5) as opened:
-            began = time.monotonic()
-            with pytest.raises(BackendUnavailableError, match=r"^etcd at http://") as raised:
-                opened.write(Record("key", b""))
-            assert time.monotonic() - began < 5
+        with (
+            closed_port() as port,
+            EtcdStore(f"127.0.0.1:{port}") as opened,
+            within(0),
+            pytest.raises(BackendUnavailableError, match=r"^etcd at http://") as raised,
+        ):
+            opened.write(Record("key", b""))
         assert isinstance(raised.value.__cause__, urllib3.exceptions.HTTPError)
         assert isinstance(raised.value, OSError)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from harness.in_time import within
 from harness.postgres_server import PASSWORD
 from harness.servers import closed_port, wait_for
 from harness.tcp_proxy import Proxy, proxy, silent_port
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from harness.postgres_server import PostgresServer
 
 SHORT = 0.5  # seconds: a timeout that is to pass
-SLACK = 5.0  # seconds by which a machine that is busy may be late
 
 KEY = "cut-here"
 CALLS: dict[str, Callable[[PostgresStore], object]] = {
@@ -51,13 +51,6 @@ def store(postgres: PostgresServer, between: Proxy, table: str) -> Iterator[Post
     with PostgresStore(postgres.dsn_on(between.port), table=table) as store:
         store.write(Record(KEY, b"old"))
         yield store
-
-
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    began = time.monotonic()
-    yield
-    assert time.monotonic() - began < seconds + SLACK
 
 
 @contextmanager
