@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from typing import IO, NoReturn
 
@@ -63,6 +63,20 @@ def closed_port() -> Iterator[int]:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
+
+
+@contextmanager
+def silent_port(*, takes: bool) -> Iterator[int]:
+    """A port that ``takes`` connections and never says anything on them, or that does not even answer."""
+    with socket.create_server(("127.0.0.1", 0), backlog=10 if takes else 0) as listening:
+        port: int = listening.getsockname()[1]
+        with ExitStack() as waiting:
+            # What does not fit into the queue of those that wait to be taken is passed over.
+            for _ in range(0 if takes else 3):
+                knocking = waiting.enter_context(socket.socket())
+                knocking.setblocking(False)
+                knocking.connect_ex(("127.0.0.1", port))
+            yield port
 
 
 @cache

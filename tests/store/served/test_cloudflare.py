@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 from harness.error_text import whole_text
-from harness.http_proxy import CuttingProxy, Fate
+from harness.http_proxy import HttpProxy
 from harness.in_time import within
+from harness.proxy import Fate
 from harness.servers import closed_port
 from harness.workers_kv import ACCOUNT, MAX_VALUE, NAMESPACE, TOKEN, Pair, WorkersKV
 
@@ -56,13 +57,13 @@ def opened(kv: WorkersKV, clock: ManualClock) -> Iterator[CloudflareStore]:
 
 
 @pytest.fixture
-def proxy(kv: WorkersKV) -> Iterator[CuttingProxy]:
-    with CuttingProxy(kv.url) as proxy:
+def proxy(kv: WorkersKV) -> Iterator[HttpProxy]:
+    with HttpProxy(kv.url) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def behind(proxy: CuttingProxy, clock: ManualClock) -> Iterator[CloudflareStore]:
+def behind(proxy: HttpProxy, clock: ManualClock) -> Iterator[CloudflareStore]:
     """A store that asks through ``proxy``, and is ready."""
     with opened_at(f"{proxy.address}/client/v4", clock) as behind:
         behind.init()
@@ -229,9 +230,7 @@ class TestFailures:
 
     @pytest.mark.parametrize("fate", CUTS)
     @pytest.mark.parametrize("of", ["/values/%3Dkey", "/metadata/%3Dkey", "/keys", "/bulk/get"])
-    def test_read_is_sent_again(
-        self, behind: CloudflareStore, proxy: CuttingProxy, fate: Fate, of: str
-    ) -> None:
+    def test_read_is_sent_again(self, behind: CloudflareStore, proxy: HttpProxy, fate: Fate, of: str) -> None:
         behind.write(Record("key", b"value" * 1000, HOUR))
         proxy.breaks(of, fate)
         assert behind.read("key") == behind.read("k", prefix=True) == [Record("key", b"value" * 1000, HOUR)]
@@ -240,7 +239,7 @@ class TestFailures:
     @pytest.mark.parametrize("fate", CUTS)
     @pytest.mark.parametrize("writes", [False, True], ids=["delete", "write"])
     def test_change_that_may_have_been_done_is_not_sent_again(
-        self, behind: CloudflareStore, proxy: CuttingProxy, kv: WorkersKV, fate: Fate, writes: bool
+        self, behind: CloudflareStore, proxy: HttpProxy, kv: WorkersKV, fate: Fate, writes: bool
     ) -> None:
         if not writes:
             behind.write(Record("key", b"value"))
@@ -291,10 +290,9 @@ class TestFailures:
             opened.write(Record("key", b"value"))
         assert kv.asked == ["GET /keys"] * 2 + ["PUT /values/%3Dkey"]
 
-    def test_silence_ends_with_the_timeout(self, behind: CloudflareStore, proxy: CuttingProxy) -> None:
+    def test_silence_ends_with_the_timeout(self, behind: CloudflareStore, proxy: HttpProxy) -> None:
         behind.init(timeout=1)
         for call in (behind.list, partial(behind.write, Record("key", b""))):
-            proxy.fates.clear()
             proxy.breaks("", *[Fate.SILENCE] * 10)
             with within(1), pytest.raises(BackendUnavailableError):
                 call()
@@ -405,7 +403,7 @@ class TestArguments:
                 assert opened.options["url"] == near
 
     def test_connections_are_kept_as_long_as_the_address_is(
-        self, opened: CloudflareStore, proxy: CuttingProxy
+        self, opened: CloudflareStore, proxy: HttpProxy
     ) -> None:
         servers = opened._asking()
         opened.init(namespace="a")

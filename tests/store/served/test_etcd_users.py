@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from harness.error_text import whole_text
 from harness.etcd_server import EtcdServer
-from harness.http_proxy import CuttingProxy, Fate
+from harness.http_proxy import HttpProxy
 from harness.in_time import within
+from harness.proxy import Fate
 
 from trove.errors import BackendUnavailableError, StorageIOError
 from trove.store import EtcdStore, Record
@@ -70,7 +71,7 @@ class TestUsers:
 
     def test_token_is_kept_as_long_as_the_servers_are(self, guarded: EtcdServer) -> None:
         with (
-            CuttingProxy(guarded.address) as proxy,
+            HttpProxy(guarded.address) as proxy,
             EtcdStore(proxy.address, user="ann", password="secret-of-ann", root="ann/") as opened,
         ):
             proxy.breaks("/authenticate")
@@ -132,7 +133,7 @@ class TestUsers:
 
     def test_server_that_knows_no_users_is_asked_for_a_token_once(self, etcd: EtcdServer, root: str) -> None:
         with (
-            CuttingProxy(etcd.address) as proxy,
+            HttpProxy(etcd.address) as proxy,
             EtcdStore(proxy.address, user="ann", password="secret", root=root) as opened,
         ):
             proxy.breaks("/authenticate")
@@ -154,7 +155,7 @@ class TestUsers:
 
     def test_threads_that_wait_for_a_token_wait_no_longer_than_the_timeout(self, guarded: EtcdServer) -> None:
         with (
-            CuttingProxy(guarded.address) as proxy,
+            HttpProxy(guarded.address) as proxy,
             EtcdStore(proxy.address, user="ann", password="secret-of-ann", root="ann/", timeout=1) as opened,
         ):
             opened.init()

@@ -14,8 +14,9 @@ import psycopg
 import pytest
 from harness.in_time import within
 from harness.postgres_server import PASSWORD
-from harness.servers import closed_port, wait_for
-from harness.tcp_proxy import Proxy, proxy, silent_port
+from harness.proxy import Fate
+from harness.servers import closed_port, silent_port, wait_for
+from harness.tcp_proxy import TcpProxy
 
 from trove.errors import BackendUnavailableError, DriverClosedError, TroveError
 from trove.store import PostgresStore, Record
@@ -37,16 +38,17 @@ CALLS: dict[str, Callable[[PostgresStore], object]] = {
 }
 READS = ("read", "read by prefix", "list")
 WRITES = ("write", "delete")
+CUTS = (Fate.CUT_BEFORE, Fate.CUT_AFTER)
 
 
 @pytest.fixture
-def between(postgres: PostgresServer) -> Iterator[Proxy]:
-    with proxy(postgres.port) as between:
+def between(postgres: PostgresServer) -> Iterator[TcpProxy]:
+    with TcpProxy(postgres.port) as between:
         yield between
 
 
 @pytest.fixture
-def store(postgres: PostgresServer, between: Proxy, table: str) -> Iterator[PostgresStore]:
+def store(postgres: PostgresServer, between: TcpProxy, table: str) -> Iterator[PostgresStore]:
     """A store with one record, which reaches the server through the proxy ``between``."""
     with PostgresStore(postgres.dsn_on(between.port), table=table) as store:
         store.write(Record(KEY, b"old"))
@@ -103,7 +105,7 @@ def test_nodes_are_asked_in_their_order_until_one_answers(postgres: PostgresServ
         closed_port() as closed,
         silent_port(takes=True) as silent,
         silent_port(takes=False) as dead,
-        proxy(postgres.port) as last,
+        TcpProxy(postgres.port) as last,
     ):
         nodes = [f"127.0.0.1:{port}" for port in (closed, silent, dead, postgres.port, last.port)]
         dsn = postgres.dsn.replace("127.0.0.1", "no-such-host.invalid")
@@ -126,36 +128,38 @@ def test_all_nodes_are_named_when_none_answers() -> None:
 # Connections that end half way.
 
 
-@pytest.mark.parametrize("act", ["before", "after"])
+@pytest.mark.parametrize("fate", CUTS)
 @pytest.mark.parametrize("call", READS)
 def test_a_read_whose_connection_ends_is_asked_for_again(
-    store: PostgresStore, between: Proxy, call: str, act: str
+    store: PostgresStore, between: TcpProxy, call: str, fate: Fate
 ) -> None:
-    between.at(KEY.encode(), act)
+    between.breaks(KEY, fate)
     assert CALLS[call](store) in (b"old", [KEY])
     assert between.accepted == 2
 
 
-@pytest.mark.parametrize("act", ["before", "after"])
+@pytest.mark.parametrize("fate", CUTS)
 @pytest.mark.parametrize("call", WRITES)
 def test_a_change_whose_connection_ends_is_an_error_and_is_not_repeated(
-    postgres: PostgresServer, store: PostgresStore, between: Proxy, table: str, call: str, act: str
+    postgres: PostgresServer, store: PostgresStore, between: TcpProxy, table: str, call: str, fate: Fate
 ) -> None:
-    between.at(KEY.encode(), act)
+    between.breaks(KEY, fate)
     with pytest.raises(
         BackendUnavailableError, match="whether it was done is not known: look before"
     ) as raised:
         CALLS[call](store)
     assert isinstance(raised.value.__cause__, psycopg.OperationalError)
-    assert between.seen == 1
+    assert between.asked == 1
     done: list[Any] = [(b"new",)] if call == "write" else []
-    assert postgres.execute(f"SELECT value FROM {table}") == (done if act == "after" else [(b"old",)])
+    assert postgres.execute(f"SELECT value FROM {table}") == (done if fate is Fate.CUT_AFTER else [(b"old",)])
     CALLS[call](store)  # the next one works
     assert postgres.execute(f"SELECT value FROM {table}") == done
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_connection_that_ended_before_is_replaced(store: PostgresStore, between: Proxy, call: str) -> None:
+def test_a_connection_that_ended_before_is_replaced(
+    store: PostgresStore, between: TcpProxy, call: str
+) -> None:
     between.cut_all()
     CALLS[call](store)
     assert between.accepted == 2
@@ -163,10 +167,10 @@ def test_a_connection_that_ended_before_is_replaced(store: PostgresStore, betwee
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_server_that_falls_silent_half_way_is_an_error_within_the_timeout(
-    store: PostgresStore, between: Proxy, call: str
+    store: PostgresStore, between: TcpProxy, call: str
 ) -> None:
     store.init(timeout=SHORT)
-    between.at(KEY.encode(), "silent")
+    between.breaks(KEY, Fate.SILENCE)
     with within(SHORT), pytest.raises(BackendUnavailableError, match="no answer in time") as raised:
         CALLS[call](store)
     assert isinstance(raised.value.__cause__, TimeoutError)
@@ -174,10 +178,10 @@ def test_a_server_that_falls_silent_half_way_is_an_error_within_the_timeout(
 
 
 def test_a_large_write_to_a_server_that_falls_silent_is_an_error_within_the_timeout(
-    store: PostgresStore, between: Proxy
+    store: PostgresStore, between: TcpProxy
 ) -> None:
     store.init(timeout=SHORT)
-    between.at(KEY.encode(), "silent")
+    between.breaks(KEY, Fate.SILENCE)
     with within(SHORT), pytest.raises(BackendUnavailableError, match="no answer in time"):
         store.write(Record(KEY, bytes(1 << 25)))
 
@@ -241,10 +245,10 @@ def test_call_that_gets_no_connection_in_time_is_an_error(postgres: PostgresServ
 
 @pytest.mark.parametrize("call", CALLS)
 def test_an_error_says_whether_the_call_may_be_made_again(
-    store: PostgresStore, between: Proxy, call: str
+    store: PostgresStore, between: TcpProxy, call: str
 ) -> None:
     store.init(timeout=SHORT)
-    between.at(KEY.encode(), "silent")
+    between.breaks(KEY, Fate.SILENCE)
     with pytest.raises(BackendUnavailableError) as raised:
         CALLS[call](store)
     assert str(raised.value).endswith(MAYBE_DONE if call in WRITES else NOT_DONE)
