@@ -15,7 +15,7 @@ from .codec cimport SETTLED, UPLOADS, VERSIONS, Encoder
 from .commit cimport Commit
 from .index cimport Index, row
 from .info cimport now_us
-from .pack cimport Pack, Packs, PackWriter
+from .pack cimport Pack, PackWriter
 from .places cimport Stored, find_chunk, reference_to
 from .usage cimport all_limits, packed_limits
 from .examine import HOLDING

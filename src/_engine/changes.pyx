@@ -26,8 +26,7 @@ from .chain cimport (
 )
 from .codec cimport MARKER, SEAL, UPLOADS, VERSIONS, load64, store64, unsealed
 from .commit cimport Commit
-from .content cimport Content
-from .core cimport Change, Core
+from .core cimport Change
 from .index cimport row
 from .info cimport (
     HAS_EXPIRY,

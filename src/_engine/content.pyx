@@ -37,8 +37,6 @@ from .codec cimport (
     SALT_SHIFT,
     Encoder,
     Reference,
-    load32,
-    load64,
     reference_at,
     set_place,
     store32,

@@ -34,8 +34,8 @@ from trove.errors import (
 from .changes cimport BatchChange, CopyChange, CreateBucketChange, DeleteBucketChange, DeleteChange, PutChange
 from .chain cimport HAS_CHAINS, VERSIONED, flags_of, id_of, version_in
 from .codec cimport INLINE, MARKER, load64
-from .content cimport Content, ingest
-from .core cimport Change, Core, forks_so_far
+from .content cimport ingest
+from .core cimport Core, forks_so_far
 from .index cimport Reading, row
 from .listing cimport page
 from .info cimport ROW_SIZE, EngineInfo, attributes_block, info_of, microseconds, now_us

@@ -17,7 +17,7 @@ from .info cimport EngineInfo, attributes_block, info_of, now_us
 from .reader cimport references_now
 from .index import index_error
 
-_blocks = {}  # attribute blocks of objects put without options, by the ending of their keys
+cdef dict _blocks = {}  # attribute blocks of objects put without options, by the ending of their keys
 cdef dict _prefixes = {}
 cdef dict _names = {}
 

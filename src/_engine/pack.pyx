@@ -32,7 +32,6 @@ from .codec cimport (
     VOID,
     fnv1a,
     hash64,
-    load32,
     load64,
     store32,
     store64,

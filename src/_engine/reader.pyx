@@ -10,9 +10,9 @@ import io
 import operator
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memcmp, memcpy
 
 from trove.driver.reader import ObjectReader
 from trove.errors import ChecksumMismatchError, CorruptStoreError, StorageIOError, TroveError, shown

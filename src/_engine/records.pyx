@@ -19,10 +19,10 @@ from cpython.datetime cimport (
     timedelta_new,
 )
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 from trove.driver.types import EMPTY, STANDARD
 
@@ -40,6 +40,8 @@ cdef extern from "Python.h":
     int PyObject_GenericSetAttr(object owner, object name, object value) except -1
 
 import_datetime()
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 ELSEWHERE = object()
 """What is returned for what has to go another way: a key of another kind, or content that is not in its row."""
@@ -147,6 +149,11 @@ cdef class Records:
     def is_own(self, EngineInfo info not None):
         """Whether the attributes of an object are those of a record, so that its row tells when it expires."""
         return self._attributes_end(info) != 0
+
+    def instant_of(self, EngineInfo info not None):
+        """When an object expires by its row, ``None`` for never: its attributes need not say so."""
+        cdef int64_t expiry = info.expiry()
+        return _EPOCH + timedelta(microseconds=expiry) if expiry else None
 
     cdef Py_ssize_t _content_start(self, EngineInfo info) noexcept:
         """Where in what holds the row of a record its content begins, which goes to the end; 0 where it is not so."""

@@ -21,7 +21,7 @@ from trove.errors import CorruptStoreError, StorageIOError, TroveError
 from .codec cimport CHUNK_ID, PACK_HEADER, REFERENCE, reference_at
 from .core cimport Core
 from .index cimport Index, Reading, owner_in, row
-from .pack cimport Pack, Packs
+from .pack cimport Packs
 from .places cimport Stored, all_placed, chunk_key, find_chunk
 from .scan cimport Log
 from . import snapshots, store

@@ -280,8 +280,11 @@ class StorageFullError(StorageIOError):
 
 
 class BackendUnavailableError(StorageIOError):
-    """A server can't be reached, or did not answer in time; whether a write was done is not known then."""
+    """A server can't be reached, or did not answer in time.
+
+    The message says whether a write may have been done.
+    """
 
 
 class UnknownDriverError(TroveError):
-    """No driver is registered under that name."""
+    """No driver, or no store of records, is registered under that name, or what is registered makes none."""

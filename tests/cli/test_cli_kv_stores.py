@@ -93,3 +93,9 @@ def test_namespace_that_is_given_twice_is_refused(run: Any, records: DriverStore
 
 def test_time_to_live_of_nothing_is_refused(run: Any, records: DriverStore) -> None:
     assert "'0h0s' is no time at all" in run("kv", "put", f"{DSN}#k", "v", "--ttl", "0h0s", code=2).stderr
+
+
+def test_unknown_scheme_is_told_before_what_is_missing_behind_it(run: Any) -> None:
+    said = run("kv", "get", "redis://x#key", code=2).stderr
+    assert "the stores are" in said
+    assert "the drivers" in said

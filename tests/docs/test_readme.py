@@ -109,14 +109,21 @@ def test_the_session_with_records_prints_what_its_page_says(
 ) -> None:
     page = (ROOT / "docs" / "records.md").read_text()
     monkeypatch.chdir(tmp_path)
-    session, _, _ = blocks(page, "python")
+    session, *_ = blocks(page, "python")
     exec(compile(session, "records.md", "exec"), {"__name__": "records"})
     assert [capsys.readouterr().out] == blocks(page, "text")
 
 
 def test_the_store_on_the_page_of_records_passes_the_suite(tmp_path: Path) -> None:
-    _, made, tested = blocks((ROOT / "docs" / "records.md").read_text(), "python")
-    (tmp_path / "test_dict_store.py").write_text(made + tested)
+    _, made, tested, registered = blocks((ROOT / "docs" / "records.md").read_text(), "python")
+    found = """
+def test_it_is_found():
+    with store.open("dict://?prefix=a") as found:
+        assert isinstance(found, DictStore) and found.options["prefix"] == "a"
+    with pytest.raises(ValueError, match="colour"):
+        store.open("dict://?colour=red")
+"""
+    (tmp_path / "test_dict_store.py").write_text(made + tested + registered + found)
     run = [
         sys.executable,
         "-m",

@@ -113,6 +113,21 @@ def test_class_of_times_is_taken_as_the_time_that_it_is(driver: EngineDriver) ->
     store.delete("key")
 
 
+@pytest.mark.parametrize("size", [5, 100_000])
+def test_end_of_what_others_put_is_that_of_the_record(driver: EngineDriver, size: int) -> None:
+    bucket = f"others-{size}"
+    with DriverStore(driver, bucket=bucket) as store:
+        store.init()
+        driver.put(bucket, "=key", bytes(size), expires_at=datetime.now(UTC) + HOUR)
+        for found in (store.read("key"), store.read("k", prefix=True), [*store.scan()]):
+            (record,) = found
+            assert record.expiry is not None
+            assert timedelta() < record.expiry <= HOUR
+    with DriverStore(driver, bucket=bucket, clock=lambda: datetime.now(UTC) + 2 * HOUR) as ahead:
+        assert ahead.get("key") is None
+        assert ahead.list() == []
+
+
 @pytest.mark.parametrize("size", [1, 5000])
 @pytest.mark.parametrize("passed", [True, False], ids=["passed", "to come"])
 def test_what_others_put_is_the_same_either_way(driver: EngineDriver, size: int, passed: bool) -> None:

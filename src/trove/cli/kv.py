@@ -13,6 +13,7 @@ from .. import store as records
 from ..driver import lookup, parse_dsn
 from ..errors import InvalidArgumentError
 from ..store import DriverStore, Record, Store
+from ..store.opening import unknown
 from . import output
 from .location import (
     Location,
@@ -54,7 +55,11 @@ def _records(ctx: click.Context, param: click.Parameter, value: str | None) -> L
 
 def _holds_records_only(dsn: str) -> bool:
     scheme = parse_dsn(dsn).scheme
-    return lookup(scheme) is None and records.lookup(scheme) is not None
+    if lookup(scheme) is not None:
+        return False
+    if records.lookup(scheme) is None:
+        raise unknown(scheme)
+    return True
 
 
 @click.group()

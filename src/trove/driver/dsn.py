@@ -17,6 +17,7 @@ from ..errors import InvalidDSNError, shown
 from .types import ReadOnlyDict, read_only
 
 _FORM = "a DSN has the form scheme://[user[:password]@][host][/path][?name=value&...]"
+_FOLDER = "a store in a folder is trove:///absolute/path or trove://./relative"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(:[0-9]{1,5})?")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -92,7 +93,7 @@ def parse_dsn(text: str) -> DSN:
         raise InvalidDSNError(f"the DSN is empty; {_FORM}")
     scheme, separator, rest = text.partition("://")
     if not separator or not _SCHEME.fullmatch(scheme):
-        raise InvalidDSNError(f"the DSN does not begin with a scheme and '://'; {_FORM}")
+        raise InvalidDSNError(f"the DSN does not begin with a scheme and '://'; {_FORM}; {_FOLDER}")
     scheme = scheme.lower()
     if "#" in rest or any(ch <= " " or ch == "\x7f" for ch in rest):
         _malformed(scheme, "it holds '#', a space or a control character: percent-encode it")

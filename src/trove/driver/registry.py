@@ -1,8 +1,9 @@
 """The registry: which driver answers to which scheme.
 
 A driver is registered by a call of :func:`register`, or by an installed package that names it in the
-entry-point group ``trove.drivers``. Entry points are read once, at the first look-up of a name that
-has not been registered by a call, and a driver's module is imported when its name is looked up.
+entry-point group ``trove.drivers``. Entry points are read once, when they are first needed: at a look-up of
+a name that no call has registered, or by a call, which can't take the name of what is installed. A driver's
+module is imported when its name is looked up.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Schemes: what answers to the scheme of a DSN, by a call or by the entry points of installed packages.
 
-Entry points are read once, when a name is first looked up that no call has registered; what one names is
-imported when its own name is looked up.
+Entry points are read once, when they are first needed; what one names is imported when its own name is
+looked up.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ does not take, and touches nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -146,16 +146,19 @@ class _InUTC:
         return _in_utc(check_time("what the clock tells", self._clock()))
 
 
-def check_options(store: str, defaults: Mapping[str, Any], given: Mapping[str, object]) -> dict[str, Any]:
+def check_options(
+    store: str, defaults: Mapping[str, Any], useful: Sequence[str], given: Mapping[str, object]
+) -> dict[str, Any]:
     """The options that every store has, among those ``given``, checked; the others as they are.
 
-    Raises UnsupportedOptionError for one that is not among the ``defaults`` of the store.
+    Raises UnsupportedOptionError for one that is not among the ``defaults`` of the store, and names those
+    that are ``useful`` there.
     """
     checked: dict[str, Any] = dict(given)
     for name, value in given.items():
         if name not in defaults:
             raise UnsupportedOptionError(
-                f"store {shown(store)} has no option {shown(name)}; it has {', '.join(sorted(defaults))}"
+                f"store {shown(store)} has no option {shown(name)}; it has {', '.join(useful)}"
             )
         if name == "nodes":
             checked[name] = _nodes(value)

@@ -77,6 +77,12 @@ class Store(ABC):
     """The names of the options and what they are by themselves."""
 
     HAS_NODES: ClassVar[bool] = False
+    """Whether the option ``nodes`` is of use."""
+
+    @classmethod
+    def useful_options(cls) -> builtins.list[str]:
+        """The names of the options that are of use."""
+        return sorted(name for name in cls.OPTIONS if name != "nodes" or cls.HAS_NODES)
 
     def __init__(self, *, clock: Clock = utc_now, **options: Any) -> None:
         self._clock = check_clock(clock)
@@ -295,7 +301,7 @@ class Store(ABC):
         return iter(sorted(keys)) if behind else keys
 
     def _checked(self, given: Mapping[str, object]) -> dict[str, Any]:
-        checked = check_options(self.name, self.OPTIONS, given)
+        checked = check_options(self.name, self.OPTIONS, self.useful_options(), given)
         if checked.get("nodes") and not self.HAS_NODES:
             raise UnsupportedOptionError(
                 f"store {shown(self.name)} takes no addresses of servers; leave the option nodes out"

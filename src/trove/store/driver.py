@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from trove._engine.records import ELSEWHERE, Records
 
-from ..driver import MAX_KEY_BYTES, Driver, check_bucket
+from ..driver import MAX_KEY_BYTES, Driver, ObjectInfo, check_bucket
 from ..drivers.engine import EngineDriver
 from ..errors import (
     BucketExistsError,
@@ -143,7 +143,7 @@ class DriverStore(Store):
     def _load(self, space: Space, key: str) -> Stored | None:
         try:
             with self._driver.get(self._bucket, name_of(space, key)) as reader:
-                return Stored(reader.read(), instant_in(key, reader.info.metadata))
+                return Stored(reader.read(), self._instant(key, reader.info))
         except ObjectNotFoundError:
             return None
         except ValueError as error:
@@ -151,6 +151,12 @@ class DriverStore(Store):
                 raise
             # The driver was closed while the object was read.
             raise DriverClosedError.of(self._driver.name) from error
+
+    def _instant(self, key: str, info: ObjectInfo) -> datetime | None:
+        instant = instant_in(key, info.metadata)
+        if instant is None and (rows := self._rows) is not None:
+            return rows.instant_of(info)  # others may have put it, with an end that only the engine knows
+        return instant
 
     def _save(self, space: Space, key: str, stored: Stored) -> None:
         name = name_of(space, key)
@@ -191,7 +197,7 @@ class DriverStore(Store):
                     continue
                 if (
                     (rows is not None and rows.is_own(info))
-                    or (instant := instant_in(key, info.metadata)) is None
+                    or (instant := self._instant(key, info)) is None
                     or instant > now
                 ):
                     yield key

@@ -9,8 +9,8 @@ from typing import Any
 from trove._engine.settings import folder_and_settings
 
 from .. import open as open_driver
+from ..driver import drivers, parse_dsn
 from ..driver import lookup as lookup_driver
-from ..driver import parse_dsn
 from ..errors import InvalidDSNError, UnknownDriverError, shown
 from .base import Store
 from .driver import DriverStore
@@ -50,10 +50,7 @@ def open(dsn: str, **options: Any) -> Store:
     factory = lookup(scheme)
     if factory is None:
         if lookup_driver(scheme) is None:
-            raise UnknownDriverError(
-                f"no store and no driver is registered for the scheme {shown(scheme)}; the stores are "
-                f"{', '.join(stores()) or 'none'}: install the package that brings it, or register() it"
-            )
+            raise unknown(scheme)
         factory = open_on_driver
     dsn, given = taken_off(dsn, AROUND, options)
     store = factory(dsn, **given)
@@ -68,6 +65,15 @@ def open(dsn: str, **options: Any) -> Store:
         store.close()
         raise
     return store
+
+
+def unknown(scheme: str) -> UnknownDriverError:
+    """The error for a scheme that is of no store and no driver."""
+    return UnknownDriverError(
+        f"no store and no driver is registered for the scheme {shown(scheme)}; the stores are "
+        f"{', '.join(stores()) or 'none'}, the drivers {', '.join(drivers()) or 'none'}: install the package "
+        "that brings it, or register() it"
+    )
 
 
 def taken_off(dsn: str, names: Collection[str], options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -132,13 +138,13 @@ def open_cloudflare(dsn: str, **options: Any) -> Store:
 
 def open_postgres(dsn: str, **options: Any) -> Store:
     """A PostgresStore for ``postgresql://user:password@host:port/database``."""
-    dsn, given = taken_off(dsn, _options_of(PostgresStore), options)
+    dsn, given = taken_off(dsn, PostgresStore.useful_options(), options)
     return PostgresStore(dsn, **given)
 
 
 def open_on_driver(dsn: str, **options: Any) -> Store:
     """A DriverStore on the driver for ``dsn``, which it closes."""
-    dsn, given = taken_off(dsn, _options_of(DriverStore), options)
+    dsn, given = taken_off(dsn, DriverStore.useful_options(), options)
     driver = open_driver(dsn)
     try:
         return _OwningStore(driver, **given)
@@ -161,13 +167,9 @@ def _refuse_what_the_dsn_has(options: dict[str, Any], *names: str) -> None:
             raise InvalidDSNError(f"{name} is a part of the DSN; give it there, and not in open()")
 
 
-def _options_of(kind: type[Store]) -> list[str]:
-    return [name for name in kind.OPTIONS if name != "nodes" or kind.HAS_NODES]
-
-
 def _own(dsn: str, kind: type[Store], options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """``dsn`` without parameters, and ``options`` with those that it has, all of which are of ``kind``."""
-    known = _options_of(kind)
+    known = kind.useful_options()
     dsn, given = taken_off(dsn, known, options)
     parsed = parse_dsn(dsn)
     parsed.settings(schemes=(parsed.scheme,), known=known)

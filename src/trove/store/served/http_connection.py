@@ -72,6 +72,9 @@ class _InTime(HTTPConnection):
         self.timeout = max(seconds - (time.monotonic() - began), LEAST_SECONDS)
         self.sock.settimeout(self.timeout)
 
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"  # in urllib3's errors
+
     def _connect(self) -> None:
         super().connect()
 
