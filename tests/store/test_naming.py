@@ -7,16 +7,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trove.errors import InvalidKeyError
-from trove.store import Space
-from trove.store.arguments import MOST_BYTES
-from trove.store.naming import check_name, key_in, name_of, room_for
+from trove.store import MemoryStore, Record, Space
+from trove.store.naming import NamedStore, key_in, name_of
 
 ODD = st.sampled_from("\0\1\2/%=@a2F")
 """What names are made with, so that two that are alike are found."""
 
-KEYS = st.text(ODD | st.characters(exclude_categories=["Cs"]))
-SPACES = st.lists(st.text(ODD.filter(str.isprintable) | st.characters(exclude_categories=["C"]), min_size=1))
-SPACE = SPACES.map(tuple)
+KEY_LETTERS = ODD | st.characters(exclude_categories=["Cs"])
+LETTERS = ODD.filter(str.isprintable) | st.characters(exclude_categories=["C"])
+KEYS = st.text(KEY_LETTERS)
+SPACE = st.lists(st.text(LETTERS, min_size=1)).map(tuple)
 
 
 @settings(deadline=None)
@@ -71,23 +71,32 @@ def test_prefixes_of_names_are_those_of_keys(space: Space, key: str, prefix: str
     assert name_of(space, key).startswith(name_of(space, prefix)) == key.startswith(prefix)
 
 
+class ShortNames(NamedStore, MemoryStore):
+    MOST_NAME_BYTES = 30
+
+
 @settings(deadline=None)
-@given(SPACE, KEYS, st.integers(0, 100))
-def test_name_of_more_bytes_than_may_be_is_refused(space: Space, key: str, most: int) -> None:
-    if len(name_of(space, key).encode()) <= most:
-        check_name(key, space, key, most)
-        return
-    with pytest.raises(InvalidKeyError, match=f"takes {most}") as raised:
-        check_name(key, space, key, most)
-    assert raised.value.key == key
-    assert len(key) > room_for(space, most)
+@given(st.text(LETTERS, max_size=10), st.text(KEY_LETTERS, min_size=1, max_size=60))
+def test_name_of_more_bytes_than_the_backend_takes_is_refused(namespace: str, key: str) -> None:
+    name = name_of((namespace,) if namespace else (), key)
+    with ShortNames(namespace=namespace) as store:
+        if len(name.encode()) <= ShortNames.MOST_NAME_BYTES:
+            store.write(Record(key, b""))
+            assert store.list() == [key]
+            return
+        with pytest.raises(InvalidKeyError, match="takes 30") as raised:
+            store.write(Record(key, b""))
+        assert raised.value.key == key
+        assert store.list() == []
 
 
-@pytest.mark.parametrize("letter", ["a", "\0", "\1", "\U0010ffff"])
-def test_room_is_for_letters_of_any_kind(letter: str) -> None:
-    space = ("n" * 10, "%")
-    for most in range(100):
-        room = room_for(space, most)
-        if room >= 0:
-            check_name("k", space, letter * room, most)
-    assert room_for((), 1 + MOST_BYTES) == 1
+@pytest.mark.parametrize("letter", ["a", "\0", "\1", "é", "\U0010ffff"])
+@pytest.mark.parametrize("namespace", ["", "n", "/"])
+def test_name_may_be_as_long_as_the_backend_takes(namespace: str, letter: str) -> None:
+    space = (namespace,) if namespace else ()
+    room = ShortNames.MOST_NAME_BYTES - len(name_of(space, ""))
+    longest = letter * (room // len(name_of((), letter).removeprefix("=").encode()))
+    with ShortNames(namespace=namespace) as store:
+        store.write(Record(longest, b""))
+        with pytest.raises(InvalidKeyError):
+            store.write(Record(longest + letter, b""))

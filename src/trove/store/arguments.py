@@ -21,9 +21,12 @@ MAX_KEY_BYTES = 512
 """In UTF-8, with the prefix, the suffix and the scopes around it."""
 
 MAX_NAMESPACE_BYTES = 128
-_MOST = 1 << 60  # more than there are keys, and two of them can be counted
+"""In UTF-8."""
+
 MOST_BYTES = 4
-"""That one character can take in UTF-8."""
+"""What one character takes in UTF-8 at most."""
+
+_MOST = 1 << 60  # more than there are keys, and two of them can be counted
 
 
 def utc_now() -> datetime:

@@ -28,13 +28,13 @@ from .arguments import MAX_KEY_BYTES as MAX_RECORD_KEY_BYTES
 from .arguments import Clock, utc_now
 from .attributes import CONTENT_TYPE, EXPIRES_AT, instant_in, metadata_until
 from .base import Space, Store, Stored
-from .naming import check_name, key_in, name_of, room_for, written
+from .naming import NamedStore, key_in, name_of, written
 from .record import Record
 
 PAGE_KEYS = 1000
 
 
-class DriverStore(Store):
+class DriverStore(NamedStore):
     """Records as objects in one bucket of ``driver``, an open driver, which ``close`` leaves open.
 
     Its own option is ``bucket``, made by ``init`` when it is not there; ``"records"`` by itself. A listing
@@ -46,6 +46,7 @@ class DriverStore(Store):
     """
 
     OPTIONS: ClassVar[Mapping[str, Any]] = {**Store.OPTIONS, "bucket": "records"}
+    MOST_NAME_BYTES = MAX_KEY_BYTES
 
     def __init__(self, driver: Driver, *, clock: Clock = utc_now, **options: Any) -> None:
         if not isinstance(driver, Driver):
@@ -68,13 +69,6 @@ class DriverStore(Store):
         if "bucket" in options:
             options["bucket"] = check_bucket(options["bucket"])
         return options
-
-    def _check_whole(self, key: str, space: Space, whole: str) -> None:
-        super()._check_whole(key, space, whole)
-        check_name(key, space, whole, MAX_KEY_BYTES)
-
-    def _room(self, space: Space) -> int:
-        return min(super()._room(space), room_for(space, MAX_KEY_BYTES))
 
     def _prepare(self) -> None:
         self._rows = None

@@ -13,10 +13,11 @@ the order of their keys, and begin with what the prefix of their keys is written
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import ClassVar
 
 from ..errors import InvalidKeyError, shown
 from .arguments import MOST_BYTES
-from .base import Space
+from .base import Space, Store
 
 
 def name_of(space: Space, key: str) -> str:
@@ -33,20 +34,23 @@ def key_in(space: Space, name: str) -> str | None:
     return key if written(key) == rest else None
 
 
-def room_for(space: Space, most: int) -> int:
-    """How many characters a key can have, whatever they are, for a name of at most ``most`` bytes."""
-    return (most - len(_folder(space).encode())) // MOST_BYTES
+class NamedStore(Store):
+    """A store in a backend whose names have at most ``MOST_NAME_BYTES``."""
 
+    MOST_NAME_BYTES: ClassVar[int]
 
-def check_name(key: str, space: Space, whole: str, most: int) -> None:
-    """Raise InvalidKeyError if the name of ``whole``, its user's ``key``, has more than ``most`` bytes."""
-    name = name_of(space, whole)
-    if len(name) * MOST_BYTES > most < (size := len(name.encode())):
-        raise InvalidKeyError(
-            f"record {shown(key)} has a name of {size} bytes in its backend, with its namespaces and with "
-            f"control characters escaped; the backend takes {most}",
-            key=key,
-        )
+    def _check_whole(self, key: str, space: Space, whole: str) -> None:
+        super()._check_whole(key, space, whole)
+        name = name_of(space, whole)
+        if len(name) * MOST_BYTES > self.MOST_NAME_BYTES < (size := len(name.encode())):
+            raise InvalidKeyError(
+                f"record {shown(key)} has a name of {size} bytes in its backend, with its namespaces and "
+                f"with control characters escaped; the backend takes {self.MOST_NAME_BYTES}",
+                key=key,
+            )
+
+    def _room(self, space: Space) -> int:
+        return min(super()._room(space), (self.MOST_NAME_BYTES - len(_folder(space).encode())) // MOST_BYTES)
 
 
 @lru_cache

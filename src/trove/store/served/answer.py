@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ...errors import StorageIOError, TroveError
 
-TOO_MANY = 429
+TOO_MANY_REQUESTS = 429
 UNAVAILABLE = (408, 500, 502, 503, 504, *range(520, 531))
 """The statuses of a server, or of one before it, that came to no end with a request. From 520 on they are
 those of Cloudflare's own network: https://developers.cloudflare.com/support/troubleshooting/http-status-codes/."""
@@ -69,7 +69,7 @@ def understood(what: str) -> Iterator[None]:
 
 def busy_by_status(answer: Answer) -> bool:
     """Whether the server could not do now what it was asked for."""
-    return answer.status == TOO_MANY or answer.status in UNAVAILABLE
+    return answer.status == TOO_MANY_REQUESTS or answer.status in UNAVAILABLE
 
 
 def retry_after(answer: Answer) -> float:

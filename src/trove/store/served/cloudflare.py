@@ -17,7 +17,7 @@ from ...errors import InvalidArgumentError, StorageIOError, shown
 from ..arguments import Clock, utc_now
 from ..attributes import CONTENT_TYPE, instant_in, metadata_until
 from ..base import Space, Stored
-from ..naming import check_name, key_in, name_of, room_for
+from ..naming import NamedStore, key_in, name_of
 from .address import check_address, check_encrypted, check_secret
 from .answer import Answer, understood
 from .base import ServedStore, required
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 API = "https://api.cloudflare.com/client/v4"
 
-MAX_NAME_BYTES = 512
 MAX_VALUE_BYTES = 25 * 1024 * 1024
 SHORTEST = timedelta(seconds=60)
 PAGE_KEYS = 1000
@@ -45,7 +44,7 @@ _SECOND = timedelta(seconds=1)
 _LAST_SECOND = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _SECOND
 
 
-class CloudflareStore(ServedStore["HttpServers"]):
+class CloudflareStore(NamedStore, ServedStore["HttpServers"]):
     """Records in the KV namespace of ``account`` that has the ID ``namespace_id``, by an API ``token`` that
     may read and write Workers KV. It takes the extra ``trove-engine[cloudflare]``.
 
@@ -71,6 +70,7 @@ class CloudflareStore(ServedStore["HttpServers"]):
 
     OPTIONS: ClassVar[Mapping[str, Any]] = {**ServedStore.OPTIONS, "url": API}
     HAS_NODES: ClassVar[bool] = False
+    MOST_NAME_BYTES = 512
     REACHED_BY = ("url", "timeout")
 
     _batch = BATCH
@@ -96,13 +96,6 @@ class CloudflareStore(ServedStore["HttpServers"]):
             url = check_address("url", checked["url"], scheme="https", has_path=True)
             checked["url"] = check_encrypted("url", url, but_near=True)
         return checked
-
-    def _check_whole(self, key: str, space: Space, whole: str) -> None:
-        super()._check_whole(key, space, whole)
-        check_name(key, space, whole, MAX_NAME_BYTES)
-
-    def _room(self, space: Space) -> int:
-        return min(super()._room(space), room_for(space, MAX_NAME_BYTES))
 
     def _reach(self) -> HttpServers:
         from .http import HttpServers
@@ -162,7 +155,7 @@ class CloudflareStore(ServedStore["HttpServers"]):
 
     def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:
         name = name_of(space, prefix)
-        if len(name.encode()) > MAX_NAME_BYTES:
+        if len(name.encode()) > self.MOST_NAME_BYTES:
             return  # no key is that long, and it would be refused
         asked = {"prefix": name, "limit": PAGE_KEYS}
         while True:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ...driver.dsn import SHORTEST_SECRET
 from ...driver.forking import renew_in_child
 from ...errors import BackendUnavailableError, StorageFullError, StorageIOError, shown
-from .answer import TOO_MANY, Answer, busy_by_status, understood
+from .answer import TOO_MANY_REQUESTS, Answer, busy_by_status, understood
 
 if TYPE_CHECKING:
     from .http import HttpServers
@@ -63,7 +63,7 @@ class EtcdFullError(EtcdError, StorageFullError):
 
 def busy(answer: Answer) -> bool:
     """Whether etcd could not do now what it was asked for; 429 stands for all its limits, also of size."""
-    if answer.status == TOO_MANY:
+    if answer.status == TOO_MANY_REQUESTS:
         return Reason.TOO_MANY.told(answer)
     return busy_by_status(answer)
 

@@ -33,7 +33,7 @@ from urllib3.exceptions import (
 from ...driver.dsn import SHORTEST_SECRET
 from ...driver.forking import renew_in_child
 from ...errors import BackendUnavailableError
-from .answer import TOO_MANY, Answer, busy_by_status, retry_after
+from .answer import TOO_MANY_REQUESTS, Answer, busy_by_status, retry_after
 from .base import MAYBE_DONE, NOT_DONE
 from .http_connection import new_pools, read_by
 from .in_time import NO_ANSWER
@@ -128,7 +128,7 @@ class HttpServers:
                         self._answered = place
                         return answer
                     failed, cause = self.said(answer), None
-                    if answer.status != TOO_MANY:
+                    if answer.status != TOO_MANY_REQUESTS:
                         only_busy = False
                         if not again:
                             raise self._unavailable(address, failed, maybe_done=True)

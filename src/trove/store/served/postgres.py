@@ -17,7 +17,7 @@ from ...driver import parse_dsn
 from ...errors import InvalidArgumentError, InvalidDSNError, StorageIOError, TroveError, shown
 from ..arguments import Clock, utc_now
 from ..base import Space, Stored
-from ..naming import check_name, name_of, room_for
+from ..naming import NamedStore, name_of
 from .base import ServedStore, required
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ SCHEMES = ("postgres", "postgresql")
 PAGE_KEYS = 1000
 BATCH = 100
 MOST_CONNECTIONS = 10_000
-MOST_INDEXED_BYTES = 2600  # of a space and a key: PostgreSQL's B-tree takes 2,704 with what is around them
 
 # What is due is deleted in small bites: at once when a bite was full, and else after a while.
 FREED_AT_ONCE = 500
@@ -95,7 +94,7 @@ _TABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{,62}")  # the server cuts off more, a
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:@?#\s]+))?(?::([0-9]{1,5}))?")
 
 
-class PostgresStore(ServedStore["PostgresServer"]):
+class PostgresStore(NamedStore, ServedStore["PostgresServer"]):
     """Records in a table of the database ``dsn``: ``postgresql://user:password@host:port/database``.
 
     Parameters of the DSN are libpq's (``sslmode=verify-full``, ...). It takes the extra ``postgres``. Its own
@@ -130,6 +129,9 @@ class PostgresStore(ServedStore["PostgresServer"]):
     }
 
     REACHED_BY = ("nodes", "connections", "timeout")
+    MOST_NAME_BYTES = 2600
+    """Of a space and a key: PostgreSQL's B-tree takes 2,704 with what is around them."""
+
     _batch = BATCH
 
     def __init__(self, dsn: str, *, clock: Clock = utc_now, **options: Any) -> None:
@@ -160,13 +162,6 @@ class PostgresStore(ServedStore["PostgresServer"]):
                 f"connections is {shown(connections)}; give a whole number from 1 to {MOST_CONNECTIONS:,}"
             )
         return checked
-
-    def _check_whole(self, key: str, space: Space, whole: str) -> None:
-        super()._check_whole(key, space, whole)
-        check_name(key, space, whole, MOST_INDEXED_BYTES)
-
-    def _room(self, space: Space) -> int:
-        return min(super()._room(space), room_for(space, MOST_INDEXED_BYTES))
 
     # The server and its table.
 

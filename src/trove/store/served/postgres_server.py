@@ -165,12 +165,12 @@ class PostgresServer:
                     # Without values it may be several statements, which can't be answered in binary.
                     return read(connection.execute(query, values or None, binary=bool(values)))
                 except (psycopg.Error, TimeoutError) as error:
-                    lost = connection.closed or _sqlstate(error) in GOING
+                    lost = connection.closed or sqlstate_of(error) in GOING
                     if lost or isinstance(error, TimeoutError):
                         self._close_idle()  # what ended one has most likely ended all
                     if lost and twice:
                         twice = False
-                    elif _sqlstate(error) not in ROLLED_BACK or monotonic() + pause >= until:
+                    elif sqlstate_of(error) not in ROLLED_BACK or monotonic() + pause >= until:
                         raise _typed(error, connection.where, changes) from error
                 except BaseException:
                     connection.close()  # what it interrupted may be under way, or be ended late
@@ -263,8 +263,8 @@ class PostgresServer:
         return connection
 
 
-def _sqlstate(error: Exception) -> str:
-    """The code of ``error``; ``""`` when it is not the server's."""
+def sqlstate_of(error: BaseException | None) -> str:
+    """The code of psycopg's ``error``; ``""`` when it is not the server's."""
     return getattr(error, "sqlstate", None) or ""
 
 
@@ -275,7 +275,7 @@ def _composed(statement: LiteralString, table: str) -> bytes:
 
 def _typed(error: psycopg.Error | TimeoutError, where: str, changes: bool) -> StorageIOError:
     """The error of a statement that ``changes`` something or doesn't."""
-    state = _sqlstate(error)
+    state = sqlstate_of(error)
     silent = isinstance(error, (psycopg.OperationalError, TimeoutError)) and not state
     if silent or state.startswith(UNAVAILABLE):
         end = MAYBE_DONE if changes and state not in (*ROLLED_BACK, ENDED) else NOT_DONE
