@@ -14,7 +14,7 @@ from typing import Any
 import lmdb
 import pytest
 import xxhash
-from harness.alone import alone, together
+from harness.alone import alone, processes_together
 from harness.faults import FAIL, Faults
 from harness.index_rows import CHUNK, check_counts, check_store, rows_of, seed_of
 from harness.noise import noise
@@ -335,7 +335,7 @@ def test_sharing_while_other_processes_delete_loses_nothing(tmp_path: Path) -> N
             for key, data in mine.items():
                 assert driver.get("b", key).read() == data
 
-    together(*(lambda writer=writer: work(writer) for writer in range(3)))
+    processes_together(*(lambda writer=writer: work(writer) for writer in range(3)))
     with opened(tmp_path) as driver:
         assert driver.verify().ok
     check_store(tmp_path / "store", tmp_path / "scratch")

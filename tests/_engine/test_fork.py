@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.alone import Child, alone, together
+from harness.alone import Child, alone, processes_together
 from harness.described import SIZES, described, name_of
 from harness.index_rows import check_store
 from harness.opened import opened
@@ -130,7 +130,7 @@ def test_forks_while_snapshots_are_taken(tmp_path: Path) -> None:
                 assert driver.snapshot().sequence == driver.stats().sequence
 
         for number in range(10):
-            together(lambda number=number: work(number))  # type: ignore[misc]
+            processes_together(lambda number=number: work(number))  # type: ignore[misc]
         over.set()
         thread.join()
         assert taken == sorted(taken)
@@ -197,11 +197,13 @@ def test_a_child_may_fork_again(tmp_path: Path) -> None:
             if depth != 2:
                 driver.put("b", f"{depth}", described(f"{depth}", 3000))
             if depth < 4:
-                together(lambda: work(depth + 1), lambda: driver.put("b", f"{depth}+", described("x", 3000)))
+                processes_together(
+                    lambda: work(depth + 1), lambda: driver.put("b", f"{depth}+", described("x", 3000))
+                )
             driver.put("b", f"{depth}.", described(f"{depth}", 40))
             assert f"{depth}." in contents(driver)
 
-        together(lambda: work(0))
+        processes_together(lambda: work(0))
         assert set(contents(driver)) == {
             *("0", "1", "3", "4"),
             *(f"{depth}+" for depth in range(4)),
@@ -256,7 +258,7 @@ def test_a_reader_that_is_open_reads_on_in_both(tmp_path: Path) -> None:
             with pytest.raises(ValueError, match="closed"):
                 reader.read()
 
-        together(work)
+        processes_together(work)
         # They have a position each, and the child's close is not the parent's.
         assert reader.read() == data[100_000:]
         assert contents(driver) == {}
@@ -361,7 +363,7 @@ def test_threads_of_a_child_that_come_first_together_open_the_store_once(tmp_pat
             assert len(opens) == 1
             driver.close()
 
-        together(*[work] * 6)
+        processes_together(*[work] * 6)
         assert set(contents(driver)) == {"0", "1", "2", "3"}
 
 
@@ -396,7 +398,7 @@ def test_a_lock_that_another_thread_held_at_the_fork_is_nobodys_in_the_child(tmp
         driver.put("b", "k", b"")
         driver.close()
 
-    together(work)
+    processes_together(work)
     go.set()
     thread.join()
     assert driver.head("b", "k").size == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import lmdb
 import pytest
-from harness.alone import Child, alone, together
+from harness.alone import Child, alone, processes_together
 from harness.described import described, name_of
 from harness.held_read import HeldRead
 from harness.index_rows import check_store
@@ -66,7 +66,7 @@ def test_the_index_grows_under_eight_processes(tmp_path: Path) -> None:
             driver.put("b", "idle", b"")
 
     works: list[Callable[[], None]] = [lambda writer=writer: write(writer) for writer in range(writers)]  # type: ignore[misc]
-    together(*works, read, read, read, idle)
+    processes_together(*works, read, read, read, idle)
     assert index_size(tmp_path) >= 4 * before
     with opened(tmp_path) as driver:
         assert driver.stats().objects == writers * objects + 3

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.alone import Child, alone, together
+from harness.alone import Child, alone, processes_together
 from harness.described import SIZES, described, name_of
 from harness.faults import STOP_AFTER, Faults
 from harness.index_rows import check_store
@@ -65,7 +65,7 @@ def test_what_one_process_acknowledged_the_next_read_of_any_sees(tmp_path: Path)
                         assert driver.head("b", f"k{writer}").size in SIZES
                         assert f"k{writer}" in [info.key for info in driver.list("b")]
 
-    together(lambda: write(0), lambda: write(1), read, read)
+    processes_together(lambda: write(0), lambda: write(1), read, read)
 
 
 @alone()
@@ -85,7 +85,7 @@ def test_a_number_that_goes_round_is_never_the_one_before(tmp_path: Path) -> Non
                 turns[(which + 1) % 3].release()
 
     turns[0].release()
-    together(*(lambda which=which: step(which) for which in range(3)))
+    processes_together(*(lambda which=which: step(which) for which in range(3)))
     with opened(tmp_path) as driver:
         assert driver.get("b", "n").read() == str(3 * rounds).encode()
 
@@ -116,7 +116,7 @@ def test_keys_that_all_write_end_as_somebody_left_them(tmp_path: Path, durabilit
                     driver.put("b", key, described(mine[key], draw.choice(SIZES)))
             last[writer].write_text("\n".join(mine.values()))
 
-    together(*(lambda writer=writer: write(writer) for writer in range(3)))
+    processes_together(*(lambda writer=writer: write(writer) for writer in range(3)))
     ends = dict(zip(KEYS, zip(*(each.read_text().split("\n") for each in last), strict=True), strict=True))
     with opened(tmp_path) as driver:
         found = {key: name_of(data) for key, data in contents(driver).items()}
@@ -151,7 +151,7 @@ def test_a_condition_lets_one_process_through(tmp_path: Path) -> None:
                 except PreconditionFailedError:
                     pass
 
-    together(*(lambda which=which: race(which) for which in range(processes)))
+    processes_together(*(lambda which=which: race(which) for which in range(processes)))
     with opened(tmp_path) as driver:
         for number in range(rounds):
             winners = [which for which in range(processes) if created[number * processes + which]]
@@ -176,7 +176,7 @@ def test_counting_up_with_conditions_loses_no_step(tmp_path: Path) -> None:
                     except PreconditionFailedError:
                         continue
 
-    together(*[count] * 4)
+    processes_together(*[count] * 4)
     with opened(tmp_path) as driver:
         assert driver.get("b", "n").read() == b"160"
 
@@ -220,7 +220,7 @@ def test_a_read_is_one_whole_version_while_others_write_and_delete(tmp_path: Pat
                 assert name_of(data).split(".")[0] == key
                 whole += 1
 
-    together(lambda: write(0), lambda: write(1), read, read)
+    processes_together(lambda: write(0), lambda: write(1), read, read)
     with opened(tmp_path) as driver:
         assert driver.verify().ok
 
@@ -239,7 +239,7 @@ def test_a_reader_keeps_its_version_whatever_others_do(tmp_path: Path) -> None:
     with opened(tmp_path) as driver:
         readers = {size: driver.get("b", f"k{size}") for size in SIZES}
         parts = {size: driver.get("b", f"k{size}", range=(size // 2, None)) for size in SIZES}
-        together(change)
+        processes_together(change)
         for size in SIZES:
             data = described(f"old.{size}", size)
             assert readers[size].read() == data
@@ -276,7 +276,7 @@ def test_a_listing_is_of_one_moment(tmp_path: Path) -> None:
                 many = driver.get_many("b", ["left", "right"])
                 assert len(many) == 1
 
-    together(write, read, read)
+    processes_together(write, read, read)
 
 
 # A writer that stands still, or dies, at any step of its commit.
@@ -324,9 +324,9 @@ def test_a_writer_that_stands_still_keeps_no_reader_waiting(
     with opened(tmp_path) as driver:
         writer = stopped_writer(tmp_path, call, lambda other: other.put("b", "new", b"n"))
         look(driver)
-        together(look_anew, lambda: look(opened(tmp_path, mode="r")))
+        processes_together(look_anew, lambda: look(opened(tmp_path, mode="r")))
         # Over a fork the index is opened anew, in the parent and in the child.
-        together(lambda: look(driver))
+        processes_together(lambda: look(driver))
         look(driver)
         writer.signal(signal.SIGCONT)
         assert writer.wait() == 0

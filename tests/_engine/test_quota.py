@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.alone import alone, together
+from harness.alone import alone, processes_together
 from harness.changed_rows import changed_rows
 from harness.gathered import Call, Gathered, Put
 from harness.index_rows import Rows, check_store, rows_of
@@ -354,7 +354,7 @@ def test_processes_don_t_pass_it_together(tmp_path: Path, whole: bool) -> None:
                     pass
         (tmp_path / f"done-{which}").write_text(str(done))
 
-    together(*(lambda which=which: write(which) for which in range(4)))
+    processes_together(*(lambda which=which: write(which) for which in range(4)))
     assert sum(int(path.read_text()) for path in tmp_path.glob("done-*")) == 100
     with opened(tmp_path) as driver:
         assert len(list(driver.list("b"))) + len(list(driver.list("c"))) == 100
@@ -372,7 +372,7 @@ def test_a_quota_that_one_process_sets_holds_for_the_next_write_of_any(tmp_path:
             with opened(tmp_path) as other:
                 other.set_quota("b", max_bytes=5)
 
-        together(limit)
+        processes_together(limit)
         assert refused(driver, 5)
         assert not refused(driver, 4)
         with pytest.raises(QuotaExceededError):
@@ -382,7 +382,7 @@ def test_a_quota_that_one_process_sets_holds_for_the_next_write_of_any(tmp_path:
             with opened(tmp_path) as other:
                 other.set_quota("b")
 
-        together(lift)
+        processes_together(lift)
         driver.put("b", "large", LARGE)
     assert rows_of(tmp_path / "store", tmp_path / "scratch")["quotas"] == {}
 

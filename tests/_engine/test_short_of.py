@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from harness.alone import alone, together
+from harness.alone import alone, processes_together
 from harness.index_rows import check_store
 from harness.opened import opened
 
@@ -59,7 +59,7 @@ def test_an_index_that_could_not_be_mapped_is_read_and_written_when_there_is_roo
             with opened(tmp_path, durability="relaxed") as other:
                 other.put_many("b", {f"{number:05d}": bytes(2000) for number in range(20_000)})
 
-        together(grow)
+        processes_together(grow)
         with at_most(resource.RLIMIT_AS, mapped() + 8 * MIB):
             for _ in range(3):
                 with pytest.raises(TroveError, match="index"):

@@ -102,7 +102,7 @@ class Child:
         assert self.wait() == -signal.SIGKILL
 
 
-def together(*works: Callable[[], object]) -> None:
+def processes_together(*works: Callable[[], object]) -> None:
     """Do each of ``works`` in a child of its own, at once; the first that does not end well is an error."""
     # Each holds an end of a pipe for as long as it lives: a signal could come to any thread, and be lost.
     running: dict[int, tuple[int, Child]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import urllib3
 
@@ -12,7 +12,10 @@ from .servers import Process, free_port, program
 
 
 class EtcdServer:
-    """One etcd. ``address`` is where clients ask it; it stays the same when it is stopped and started."""
+    """One etcd, up from the beginning of a ``with`` to its end.
+
+    ``address`` is where clients ask it; it stays the same when it is stopped and started.
+    """
 
     def __init__(self, folder: Path, *flags: str, tls: tuple[Path, Path] | None = None) -> None:
         self._folder = folder
@@ -21,7 +24,13 @@ class EtcdServer:
         self._port, self._peer_port = free_port(), free_port()
         self._http = urllib3.PoolManager(ca_certs=str(tls[0]) if tls else None)
         self._process: Process | None = None
+
+    def __enter__(self) -> Self:
         self.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
 
     @property
     def address(self) -> str:

@@ -89,6 +89,16 @@ class PostgresServer:
             cursor = connection.execute(statement.encode(), values or None)
             return cursor.fetchall() if cursor.description else []
 
+    def connections(self, which: str = "true") -> int:
+        """How many connections of stores it has, those for which is true ``which``."""
+        query = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'trove' AND {which}"
+        count: int = self.execute(query)[0][0]
+        return count
+
+    def waiting(self) -> int:
+        """How many statements of stores wait for a lock."""
+        return self.connections("wait_event_type = 'Lock'")
+
 
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:

@@ -16,13 +16,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from typing import IO, NoReturn
 
 import pytest
 
 PATIENCE = 60.0
 LINES_KEPT = 50
+STOPS = signal.SIGINT
+"""The signal at which a server ends in good order, without waiting for its clients."""
 
 
 def missing(what: str, package: str) -> NoReturn:
@@ -62,16 +65,51 @@ def closed_port() -> Iterator[int]:
         yield bound.getsockname()[1]
 
 
+@contextmanager
+def silent_port(*, takes: bool) -> Iterator[int]:
+    """A port that ``takes`` connections and never says anything on them, or that does not even answer."""
+    with socket.create_server(("127.0.0.1", 0), backlog=10 if takes else 0) as listening:
+        port: int = listening.getsockname()[1]
+        with ExitStack() as waiting:
+            # What does not fit into the queue of those that wait to be taken is passed over.
+            for _ in range(0 if takes else 3):
+                knocking = waiting.enter_context(socket.socket())
+                knocking.setblocking(False)
+                knocking.connect_ex(("127.0.0.1", port))
+            yield port
+
+
+@cache
+def ending_with_us() -> tuple[str, ...]:
+    """What goes before a command so that it is stopped when the thread that started it is no more, however
+    that ended; nothing where this system has no such program."""
+    found = shutil.which("setpriv")
+    if found is None:
+        return ()
+    told = subprocess.run([found, "--help"], capture_output=True, text=True, check=False).stdout
+    return (found, "--pdeathsig", STOPS.name, "--") if "--pdeathsig" in told else ()
+
+
 class Process:
-    """A server in the foreground, up when it has said ``ready`` in its log, its standard error."""
+    """A server in the foreground, up when it has said ``ready`` in its log, its standard error.
+
+    The thread that starts it has to be there as long as it is.
+    """
 
     def __init__(self, command: Sequence[str], ready: str, user: str | None = None) -> None:
         self._ready = ready
         self._up = threading.Event()
         self._said: deque[str] = deque(maxlen=LINES_KEPT)
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, user=user, cwd="/"
+            [*ending_with_us(), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # ours would stay open as long as it runs
+            stderr=subprocess.PIPE,
+            text=True,
+            user=user,
+            cwd="/",
         )
+        self.pid = self._process.pid
         assert self._process.stderr is not None
         self._reader = threading.Thread(target=self._read, args=[self._process.stderr], daemon=True)
         self._reader.start()
@@ -87,7 +125,7 @@ class Process:
                     self._up.set()
         self._up.set()  # it ended: nothing more will be said
 
-    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+    def stop(self, number: signal.Signals = STOPS) -> None:
         """End it, and wait until it has."""
         self._process.send_signal(number)
         try:

@@ -1,4 +1,4 @@
-"""The servers that stores of records are tested on: one of a kind for a whole run, or a worker of one."""
+"""What stores are tested with: a clock, and servers, one of a kind for a whole run or a worker of one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import pytest
 from harness.etcd_server import EtcdServer
 from harness.postgres_server import PostgresServer, postgres_server
 
+from trove.testing import ManualClock
+
 _numbers = itertools.count()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +36,8 @@ def table(postgres: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
-    server = EtcdServer(tmp_path_factory.mktemp("etcd"))
-    yield server
-    server.stop()
+    with EtcdServer(tmp_path_factory.mktemp("etcd")) as server:
+        yield server
 
 
 @pytest.fixture

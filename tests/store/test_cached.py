@@ -68,11 +68,6 @@ def held_up(reached: threading.Event, go: threading.Event) -> Callable[[], None]
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
 def stores(clock: ManualClock) -> list[Watched]:
     return [Watched(clock) for _ in range(3)]
 

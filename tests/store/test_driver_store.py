@@ -59,11 +59,6 @@ def driver() -> Iterator[Watched]:
         yield driver
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
 def test_the_bucket_is_made_by_the_first_call_and_used_when_it_is_there(driver: Watched) -> None:
     store = DriverStore(driver, bucket="mine")
     assert driver.list_buckets() == []

@@ -15,11 +15,6 @@ from trove.testing import ManualClock
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
 def test_memory_lets_go_of_what_has_expired(clock: ManualClock) -> None:
     store = MemoryStore(clock=clock)
     for number in range(100):

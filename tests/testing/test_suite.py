@@ -66,6 +66,11 @@ def test_every_suite_is_part_of_the_whole() -> None:
             assert issubclass(DriverSuite, getattr(trove.testing, name))
 
 
+def test_every_part_of_the_suite_for_stores_can_be_taken_alone() -> None:
+    for part in StoreSuite.__bases__:
+        assert getattr(trove.testing, part.__name__) is part
+
+
 def test_all_names_are_there_and_documented() -> None:
     for name in trove.testing.__all__:
         assert getattr(trove.testing, name).__doc__

@@ -21,6 +21,8 @@ Stores of records have a suite of their own. It takes the fixture ``store``, wit
             with MyStore(clock=clock) as store:
                 yield store
 
+Each of its parts, from ``StoreRecordSuite`` to ``StoreThreadSuite``, can be taken alone.
+
 Each capability of a driver has a suite of its own, which ``DriverSuite`` includes and which skips its tests
 when the driver lacks the capability. :func:`run` is ``trove conformance DSN``. :class:`DriverMachine`
 compares a driver with a model under random histories, :class:`MockDriver` stands in for a driver in the
@@ -40,7 +42,16 @@ from .objects import assert_object_equals, random_data, read_all, test_object
 if TYPE_CHECKING:
     from .conformance import run
     from .machine import DriverMachine, machine_test_case, run_machine
-    from .stores import StoreArgumentSuite, StoreClosingSuite, StoreSuite
+    from .stores import (
+        StoreArgumentSuite,
+        StoreClosingSuite,
+        StoreExpirySuite,
+        StoreListSuite,
+        StoreOptionSuite,
+        StoreRecordSuite,
+        StoreSuite,
+        StoreThreadSuite,
+    )
     from .stores.clock import ManualClock
     from .suite import (
         DriverSuite,
@@ -69,7 +80,12 @@ __all__ = [
     "ServerCopySuite",
     "StoreArgumentSuite",
     "StoreClosingSuite",
+    "StoreExpirySuite",
+    "StoreListSuite",
+    "StoreOptionSuite",
+    "StoreRecordSuite",
     "StoreSuite",
+    "StoreThreadSuite",
     "VersioningSuite",
     "assert_object_equals",
     "machine_test_case",
@@ -85,8 +101,7 @@ __all__ = [
 _LATER = {
     "run": "conformance",
     **dict.fromkeys(("DriverMachine", "machine_test_case", "run_machine"), "machine"),
-    **dict.fromkeys((name for name in __all__ if name.endswith("Suite")), "suite"),
-    **dict.fromkeys(("StoreArgumentSuite", "StoreClosingSuite", "StoreSuite"), "stores"),
+    **{name: "stores" if name.startswith("Store") else "suite" for name in __all__ if name.endswith("Suite")},
     "ManualClock": "stores.clock",
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness import low_thresholds
-from harness.alone import together
+from harness.alone import processes_together
 
 from trove._engine import background
 from trove.drivers.engine import EngineDriver
@@ -277,7 +277,7 @@ def processes(stage: Stage) -> None:
         writer.any(20)
         writer.close()
 
-    together(lambda: work("strict", True), lambda: work("lax", False))
+    processes_together(lambda: work("strict", True), lambda: work("lax", False))
 
 
 def streams(stage: Stage) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,7 +13,9 @@ from typing import Any
 
 import pytest
 from harness.error_text import whole_text
-from harness.http_proxy import CuttingProxy, Fate
+from harness.http_proxy import HttpProxy
+from harness.in_time import within
+from harness.proxy import Fate
 from harness.servers import closed_port
 from harness.workers_kv import ACCOUNT, MAX_VALUE, NAMESPACE, TOKEN, Pair, WorkersKV
 
@@ -36,17 +36,10 @@ from trove.testing.suite.threads import together
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 TICK = timedelta(microseconds=1)
-SLACK = 5.0
-"""Seconds by which a machine that is busy may be late."""
 
 
 def opened_at(url: str, clock: ManualClock, **options: Any) -> CloudflareStore:
     return CloudflareStore(ACCOUNT, TOKEN, NAMESPACE, url=url, clock=clock, **options)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
 
 
 @pytest.fixture
@@ -64,15 +57,15 @@ def opened(kv: WorkersKV, clock: ManualClock) -> Iterator[CloudflareStore]:
 
 
 @pytest.fixture
-def proxy(kv: WorkersKV) -> Iterator[CuttingProxy]:
-    with CuttingProxy(kv.url) as proxy:
+def proxy(kv: WorkersKV) -> Iterator[HttpProxy]:
+    with HttpProxy(kv.url) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def behind(proxy: CuttingProxy, clock: ManualClock) -> Iterator[CloudflareStore]:
+def behind(proxy: HttpProxy, clock: ManualClock) -> Iterator[CloudflareStore]:
     """A store that asks through ``proxy``, and is ready."""
-    with opened_at(f"{proxy.address}/client/v4", clock, timeout=5) as behind:
+    with opened_at(f"{proxy.address}/client/v4", clock) as behind:
         behind.init()
         yield behind
 
@@ -237,9 +230,7 @@ class TestFailures:
 
     @pytest.mark.parametrize("fate", CUTS)
     @pytest.mark.parametrize("of", ["/values/%3Dkey", "/metadata/%3Dkey", "/keys", "/bulk/get"])
-    def test_read_is_sent_again(
-        self, behind: CloudflareStore, proxy: CuttingProxy, fate: Fate, of: str
-    ) -> None:
+    def test_read_is_sent_again(self, behind: CloudflareStore, proxy: HttpProxy, fate: Fate, of: str) -> None:
         behind.write(Record("key", b"value" * 1000, HOUR))
         proxy.breaks(of, fate)
         assert behind.read("key") == behind.read("k", prefix=True) == [Record("key", b"value" * 1000, HOUR)]
@@ -248,7 +239,7 @@ class TestFailures:
     @pytest.mark.parametrize("fate", CUTS)
     @pytest.mark.parametrize("writes", [False, True], ids=["delete", "write"])
     def test_change_that_may_have_been_done_is_not_sent_again(
-        self, behind: CloudflareStore, proxy: CuttingProxy, kv: WorkersKV, fate: Fate, writes: bool
+        self, behind: CloudflareStore, proxy: HttpProxy, kv: WorkersKV, fate: Fate, writes: bool
     ) -> None:
         if not writes:
             behind.write(Record("key", b"value"))
@@ -277,18 +268,14 @@ class TestFailures:
         self, kv: WorkersKV, opened: CloudflareStore, wait: str
     ) -> None:
         kv.busy.append((429, wait))
-        began = time.monotonic()
-        with pytest.raises(BackendUnavailableError, match="429 Please wait"):
+        with within(0), pytest.raises(BackendUnavailableError, match="429 Please wait"):
             opened.write(Record("key", b"value"))
-        assert time.monotonic() - began < SLACK
 
     def test_busy_until_the_timeout_is_an_error(self, kv: WorkersKV, opened: CloudflareStore) -> None:
-        opened.init(timeout=3)
+        opened.init(timeout=2)
         kv.busy.extend([(429, "")] * 100)
-        began = time.monotonic()
-        with pytest.raises(BackendUnavailableError):
+        with within(2), pytest.raises(BackendUnavailableError):
             opened.list()
-        assert time.monotonic() - began < 3 + SLACK
         assert 0 < len(kv.busy) < 99
         kv.busy.clear()
 
@@ -303,15 +290,12 @@ class TestFailures:
             opened.write(Record("key", b"value"))
         assert kv.asked == ["GET /keys"] * 2 + ["PUT /values/%3Dkey"]
 
-    def test_silence_ends_with_the_timeout(self, behind: CloudflareStore, proxy: CuttingProxy) -> None:
+    def test_silence_ends_with_the_timeout(self, behind: CloudflareStore, proxy: HttpProxy) -> None:
         behind.init(timeout=1)
         for call in (behind.list, partial(behind.write, Record("key", b""))):
-            proxy.fates.clear()
             proxy.breaks("", *[Fate.SILENCE] * 10)
-            began = time.monotonic()
-            with pytest.raises(BackendUnavailableError):
+            with within(1), pytest.raises(BackendUnavailableError):
                 call()
-            assert time.monotonic() - began < 1 + SLACK
             assert proxy.asked == 1
 
     def test_nobody_listens(self, clock: ManualClock) -> None:
@@ -419,7 +403,7 @@ class TestArguments:
                 assert opened.options["url"] == near
 
     def test_connections_are_kept_as_long_as_the_address_is(
-        self, opened: CloudflareStore, proxy: CuttingProxy
+        self, opened: CloudflareStore, proxy: HttpProxy
     ) -> None:
         servers = opened._asking()
         opened.init(namespace="a")
@@ -436,17 +420,6 @@ class TestArguments:
             assert TOKEN not in repr(opened.options)
         with pytest.raises(UnsupportedOptionError, match="nodes"):
             CloudflareStore(ACCOUNT, TOKEN, NAMESPACE, nodes=["host"])
-
-    def test_missing_extra_is_named(self) -> None:
-        program = (
-            "import sys; sys.modules['urllib3'] = None\n"
-            "from trove.store import CloudflareStore\n"
-            "from trove.errors import UnsupportedOptionError\n"
-            "try: CloudflareStore('a', 'b', 'c')\n"
-            "except UnsupportedOptionError as error: print(error)\n"
-        )
-        ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        assert "pip install 'trove-engine[cloudflare]'" in ran.stdout
 
     def test_dsn(self, kv: WorkersKV) -> None:
         with store.open(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from trove.errors import StorageIOError
-from trove.store import CloudflareStore, Record, Store
+from trove.store import CloudflareStore, EtcdStore, Record, Store
 from trove.store.served.answer import Answer
+from trove.store.served.etcd_gateway import EtcdGateway
 from trove.testing import ManualClock
 
 TOKEN = "s3cr3t-token-of-tests"
@@ -44,6 +46,9 @@ class Servers:
 
     def close(self) -> None:
         pass
+
+
+NO_JSON = [b"<html>" + TOKEN.encode(), b"[" * 100_000, b"[]", b"5", b""]
 
 
 def cloudflare(servers: Servers) -> CloudflareStore:
@@ -93,3 +98,71 @@ def test_cloudflare_tells_an_expiration_that_is_no_number(expiration: str) -> No
     servers = Servers({"success": True, "result": {}}, expiration=expiration)
     with cloudflare(servers) as store, pytest.raises(StorageIOError):
         store.get("a")
+
+
+KEY = b64encode(b"trove/records/=a").decode()
+HEADER = {"revision": "1"}
+FOREIGN = str((1 << 63) - 1)
+"""A lease that is of no store of records."""
+
+
+def etcd(servers: Any, user: str = "") -> EtcdStore:
+    store = EtcdStore("host", clock=ManualClock())
+    store._reached = EtcdGateway(servers, user, TOKEN)
+    store._ready = True
+    return store
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("body", NO_JSON, ids=["html", "deep", "list", "number", "nothing"])
+def test_etcd_answers_what_is_no_object_of_json(call: str, body: bytes) -> None:
+    with etcd(Servers(body)) as store, pytest.raises(StorageIOError) as caught:
+        CALLS[call](store)
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_etcd_issues_no_token(call: str) -> None:
+    with etcd(Servers({}), user="ann") as store, pytest.raises(StorageIOError, match="etcd"):
+        CALLS[call](store)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *({"kvs": 5}, {"kvs": [5]}, {"kvs": [{"value": 5}]}, {"kvs": [{"value": "a"}]}),
+        *({"kvs": [{"lease": "soon"}]}, {"kvs": [{"lease": FOREIGN}], "TTL": "soon"}),
+    ],
+    ids=str,
+)
+def test_etcd_gives_what_is_no_record(body: Any) -> None:
+    with etcd(Servers(body)) as store, pytest.raises(StorageIOError, match="etcd"):
+        store.get("a")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *({}, {"header": HEADER, "kvs": 5}, {"header": HEADER, "kvs": [5]}, {"header": HEADER, "kvs": [{}]}),
+        *({"header": HEADER, "kvs": [{"key": 5}]}, {"header": HEADER, "kvs": [], "more": True}),
+        *({"header": 5, "kvs": []}, {"header": HEADER, "kvs": [{"key": KEY, "lease": "soon"}]}),
+    ],
+    ids=str,
+)
+def test_etcd_lists_what_is_no_listing(body: Any) -> None:
+    with etcd(Servers(body)) as store, pytest.raises(StorageIOError, match="etcd"):
+        store.list()
+
+
+@pytest.mark.parametrize("responses", [None, 5, [], [{}], [{"response_range": {}}] * 2], ids=str)
+def test_etcd_does_not_give_the_records_that_it_lists(responses: Any) -> None:
+    servers = Servers({"header": HEADER, "kvs": [{"key": KEY}], "responses": responses})
+    with etcd(servers) as store, pytest.raises(StorageIOError, match="etcd"):
+        store.read("a", prefix=True)
+
+
+def test_etcd_gives_the_same_keys_for_ever() -> None:
+    servers = Servers({"header": HEADER, "kvs": [{"key": KEY}], "more": True})
+    with etcd(servers) as store, pytest.raises(StorageIOError, match="the same keys twice"):
+        store.list()
+    assert servers.asked == 2

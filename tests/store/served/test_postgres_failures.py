@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from harness.in_time import within
 from harness.postgres_server import PASSWORD
-from harness.servers import closed_port, wait_for
-from harness.tcp_proxy import Proxy, proxy, silent_port
+from harness.proxy import Fate
+from harness.servers import closed_port, silent_port, wait_for
+from harness.tcp_proxy import TcpProxy
 
 from trove.errors import BackendUnavailableError, DriverClosedError, TroveError
 from trove.store import PostgresStore, Record
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from harness.postgres_server import PostgresServer
 
 SHORT = 0.5  # seconds: a timeout that is to pass
-SLACK = 5.0  # seconds by which a machine that is busy may be late
 
 KEY = "cut-here"
 CALLS: dict[str, Callable[[PostgresStore], object]] = {
@@ -37,16 +38,17 @@ CALLS: dict[str, Callable[[PostgresStore], object]] = {
 }
 READS = ("read", "read by prefix", "list")
 WRITES = ("write", "delete")
+CUTS = (Fate.CUT_BEFORE, Fate.CUT_AFTER)
 
 
 @pytest.fixture
-def between(postgres: PostgresServer) -> Iterator[Proxy]:
-    with proxy(postgres.port) as between:
+def between(postgres: PostgresServer) -> Iterator[TcpProxy]:
+    with TcpProxy(postgres.port) as between:
         yield between
 
 
 @pytest.fixture
-def store(postgres: PostgresServer, between: Proxy, table: str) -> Iterator[PostgresStore]:
+def store(postgres: PostgresServer, between: TcpProxy, table: str) -> Iterator[PostgresStore]:
     """A store with one record, which reaches the server through the proxy ``between``."""
     with PostgresStore(postgres.dsn_on(between.port), table=table) as store:
         store.write(Record(KEY, b"old"))
@@ -54,30 +56,11 @@ def store(postgres: PostgresServer, between: Proxy, table: str) -> Iterator[Post
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
-    began = time.monotonic()
-    yield
-    assert time.monotonic() - began < seconds + SLACK
-
-
-@contextmanager
-def locked(postgres: PostgresServer, table: str) -> Iterator[psycopg.Connection[Any]]:
+def changed_by_others(postgres: PostgresServer, table: str) -> Iterator[psycopg.Connection[Any]]:
     """Somebody's transaction that has changed the record and has not ended."""
     with psycopg.connect(postgres.dsn) as connection:
         connection.execute(f"UPDATE {table} SET value = 'theirs'".encode())
         yield connection
-
-
-def count(postgres: PostgresServer, what: str = "true") -> int:
-    """How many connections of stores the server has, of which is true ``what``."""
-    query = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'trove' AND {what}"
-    found: int = postgres.execute(query)[0][0]
-    return found
-
-
-def wait_for_waiting(postgres: PostgresServer, number: int) -> None:
-    """Wait until so many statements of stores wait for a lock."""
-    wait_for(lambda: count(postgres, "wait_event_type = 'Lock'") == number)
 
 
 # Servers that can't be reached.
@@ -122,7 +105,7 @@ def test_nodes_are_asked_in_their_order_until_one_answers(postgres: PostgresServ
         closed_port() as closed,
         silent_port(takes=True) as silent,
         silent_port(takes=False) as dead,
-        proxy(postgres.port) as last,
+        TcpProxy(postgres.port) as last,
     ):
         nodes = [f"127.0.0.1:{port}" for port in (closed, silent, dead, postgres.port, last.port)]
         dsn = postgres.dsn.replace("127.0.0.1", "no-such-host.invalid")
@@ -145,36 +128,38 @@ def test_all_nodes_are_named_when_none_answers() -> None:
 # Connections that end half way.
 
 
-@pytest.mark.parametrize("act", ["before", "after"])
+@pytest.mark.parametrize("fate", CUTS)
 @pytest.mark.parametrize("call", READS)
 def test_a_read_whose_connection_ends_is_asked_for_again(
-    store: PostgresStore, between: Proxy, call: str, act: str
+    store: PostgresStore, between: TcpProxy, call: str, fate: Fate
 ) -> None:
-    between.at(KEY.encode(), act)
+    between.breaks(KEY, fate)
     assert CALLS[call](store) in (b"old", [KEY])
     assert between.accepted == 2
 
 
-@pytest.mark.parametrize("act", ["before", "after"])
+@pytest.mark.parametrize("fate", CUTS)
 @pytest.mark.parametrize("call", WRITES)
 def test_a_change_whose_connection_ends_is_an_error_and_is_not_repeated(
-    postgres: PostgresServer, store: PostgresStore, between: Proxy, table: str, call: str, act: str
+    postgres: PostgresServer, store: PostgresStore, between: TcpProxy, table: str, call: str, fate: Fate
 ) -> None:
-    between.at(KEY.encode(), act)
+    between.breaks(KEY, fate)
     with pytest.raises(
         BackendUnavailableError, match="whether it was done is not known: look before"
     ) as raised:
         CALLS[call](store)
     assert isinstance(raised.value.__cause__, psycopg.OperationalError)
-    assert between.seen == 1
+    assert between.asked == 1
     done: list[Any] = [(b"new",)] if call == "write" else []
-    assert postgres.execute(f"SELECT value FROM {table}") == (done if act == "after" else [(b"old",)])
+    assert postgres.execute(f"SELECT value FROM {table}") == (done if fate is Fate.CUT_AFTER else [(b"old",)])
     CALLS[call](store)  # the next one works
     assert postgres.execute(f"SELECT value FROM {table}") == done
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_connection_that_ended_before_is_replaced(store: PostgresStore, between: Proxy, call: str) -> None:
+def test_a_connection_that_ended_before_is_replaced(
+    store: PostgresStore, between: TcpProxy, call: str
+) -> None:
     between.cut_all()
     CALLS[call](store)
     assert between.accepted == 2
@@ -182,10 +167,10 @@ def test_a_connection_that_ended_before_is_replaced(store: PostgresStore, betwee
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_server_that_falls_silent_half_way_is_an_error_within_the_timeout(
-    store: PostgresStore, between: Proxy, call: str
+    store: PostgresStore, between: TcpProxy, call: str
 ) -> None:
     store.init(timeout=SHORT)
-    between.at(KEY.encode(), "silent")
+    between.breaks(KEY, Fate.SILENCE)
     with within(SHORT), pytest.raises(BackendUnavailableError, match="no answer in time") as raised:
         CALLS[call](store)
     assert isinstance(raised.value.__cause__, TimeoutError)
@@ -193,10 +178,10 @@ def test_a_server_that_falls_silent_half_way_is_an_error_within_the_timeout(
 
 
 def test_a_large_write_to_a_server_that_falls_silent_is_an_error_within_the_timeout(
-    store: PostgresStore, between: Proxy
+    store: PostgresStore, between: TcpProxy
 ) -> None:
     store.init(timeout=SHORT)
-    between.at(KEY.encode(), "silent")
+    between.breaks(KEY, Fate.SILENCE)
     with within(SHORT), pytest.raises(BackendUnavailableError, match="no answer in time"):
         store.write(Record(KEY, bytes(1 << 25)))
 
@@ -224,10 +209,10 @@ def test_a_write_that_was_told_failed_is_not_carried_out_much_later(
 ) -> None:
     with PostgresStore(postgres.dsn, table=table, timeout=SHORT) as store:
         store.write(Record(KEY, b"old"))
-        with locked(postgres, table) as theirs:
+        with changed_by_others(postgres, table) as theirs:
             with within(SHORT), pytest.raises(BackendUnavailableError):
                 store.write(Record(KEY, b"new"))
-            wait_for_waiting(postgres, 0)
+            wait_for(lambda: postgres.waiting() == 0)
             theirs.commit()
         assert store.read(KEY)[0].value == b"theirs"
 
@@ -235,23 +220,23 @@ def test_a_write_that_was_told_failed_is_not_carried_out_much_later(
 def test_more_calls_than_connections_wait_for_one_another(postgres: PostgresServer, table: str) -> None:
     with PostgresStore(postgres.dsn, table=table, connections=1) as store:
         store.write(Record(KEY, b"old"))
-        with locked(postgres, table) as theirs:
+        with changed_by_others(postgres, table) as theirs:
             first = Call(lambda: store.write(Record(KEY, b"new")))
-            wait_for_waiting(postgres, 1)
+            wait_for(lambda: postgres.waiting() == 1)
             second = Call(lambda: store.read(KEY))
             assert not second.done(0.1)
             theirs.rollback()
         first.end()
         assert second.end() == [Record(KEY, b"new")]
-        wait_for(lambda: count(postgres) == 1)  # those of other tests may still be ending
+        wait_for(lambda: postgres.connections() == 1)  # those of other tests may still be ending
 
 
 def test_call_that_gets_no_connection_in_time_is_an_error(postgres: PostgresServer, table: str) -> None:
     with PostgresStore(postgres.dsn, table=table, connections=1) as store:
         store.write(Record(KEY, b"old"))
-        with locked(postgres, table) as theirs:
+        with changed_by_others(postgres, table) as theirs:
             waiting = Call(lambda: store.write(Record(KEY, b"new")))
-            wait_for_waiting(postgres, 1)
+            wait_for(lambda: postgres.waiting() == 1)
             with pytest.raises(BackendUnavailableError, match="all 1 connections"):
                 store._asking().run("SELECT 1", "t", (), list, time.monotonic() + 0.1, twice=True)
             theirs.rollback()
@@ -260,10 +245,10 @@ def test_call_that_gets_no_connection_in_time_is_an_error(postgres: PostgresServ
 
 @pytest.mark.parametrize("call", CALLS)
 def test_an_error_says_whether_the_call_may_be_made_again(
-    store: PostgresStore, between: Proxy, call: str
+    store: PostgresStore, between: TcpProxy, call: str
 ) -> None:
     store.init(timeout=SHORT)
-    between.at(KEY.encode(), "silent")
+    between.breaks(KEY, Fate.SILENCE)
     with pytest.raises(BackendUnavailableError) as raised:
         CALLS[call](store)
     assert str(raised.value).endswith(MAYBE_DONE if call in WRITES else NOT_DONE)
@@ -275,9 +260,9 @@ def test_a_change_that_the_server_ended_in_time_is_surely_not_done(
 ) -> None:
     with PostgresStore(postgres.dsn, table=table) as store:
         store.write(Record(KEY, b"old"))
-        with locked(postgres, table):
+        with changed_by_others(postgres, table):
             change = Call(lambda: CALLS[call](store))
-            wait_for_waiting(postgres, 1)
+            wait_for(lambda: postgres.waiting() == 1)
             cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             postgres.execute(cancel)
             with pytest.raises(BackendUnavailableError, match=f"canceling.*; {NOT_DONE}"):
@@ -304,9 +289,9 @@ def test_what_the_server_rolled_back_is_done_again(postgres: PostgresServer, tab
                 store.write(Record(KEY, b"%d %d" % (thread, number)))
 
         store.write(Record(KEY, b"old"))
-        with locked(postgres, table) as theirs:
+        with changed_by_others(postgres, table) as theirs:
             waiting = Call(lambda: store.write(Record(KEY, b"new")))
-            wait_for_waiting(postgres, 1)
+            wait_for(lambda: postgres.waiting() == 1)
             theirs.commit()
         waiting.end()
         assert store.read(KEY)[0].value == b"new"
@@ -319,14 +304,14 @@ def test_what_the_server_rolled_back_is_done_again(postgres: PostgresServer, tab
 def test_close_ends_all_connections(postgres: PostgresServer, table: str) -> None:
     store = PostgresStore(postgres.dsn, table=table)
     store.write(Record(KEY, b"old"))
-    with locked(postgres, table) as theirs:
+    with changed_by_others(postgres, table) as theirs:
         waiting = Call(lambda: store.write(Record(KEY, b"new")))
-        wait_for_waiting(postgres, 1)
+        wait_for(lambda: postgres.waiting() == 1)
         Call(lambda: store.read(KEY)).end()
         store.close()
         theirs.rollback()
     waiting.end()
-    wait_for(lambda: count(postgres) == 0)
+    wait_for(lambda: postgres.connections() == 0)
     with pytest.raises(DriverClosedError):
         store.read(KEY)
 

@@ -41,18 +41,12 @@ def store(postgres: PostgresServer, table: str) -> Iterator[PostgresStore]:
 
 
 @contextmanager
-def locked(postgres: PostgresServer, table: str) -> Iterator[None]:
+def table_locked(postgres: PostgresServer, table: str) -> Iterator[None]:
     """Somebody's transaction for whose end all others wait."""
     with psycopg.connect(postgres.dsn) as theirs:
         theirs.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
         yield
         theirs.rollback()
-
-
-def waiting(postgres: PostgresServer) -> int:
-    query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-    found: int = postgres.execute(query)[0][0]
-    return found
 
 
 @contextmanager
@@ -77,19 +71,19 @@ def test_connection_of_a_call_that_was_interrupted_is_not_used_again(
     postgres: PostgresServer, store: PostgresStore, table: str, call: str, exception: type[BaseException]
 ) -> None:
     def interrupt() -> None:
-        wait_for(lambda: waiting(postgres) == 1)
+        wait_for(lambda: postgres.waiting() == 1)
         os.kill(os.getpid(), signal.SIGINT)
 
     (before,) = store._asking()._idle
     raised = BackendUnavailableError if exception is TimeoutError else exception
-    with locked(postgres, table), handled_by(exception):
+    with table_locked(postgres, table), handled_by(exception):
         interrupting = threading.Thread(target=interrupt)
         interrupting.start()
         with pytest.raises(raised):
             store.read(KEYS[0]) if call == "read" else store.write(Record(KEYS[0], b"new"))
         interrupting.join()
     assert before.closed
-    wait_for(lambda: waiting(postgres) == 0)
+    wait_for(lambda: postgres.waiting() == 0)
     for key in KEYS[1:]:
         assert store.read(key)[0].value == key.encode()
 

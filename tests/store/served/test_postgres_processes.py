@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from harness.alone import Child, alone, together
+from harness.alone import Child, alone, processes_together
 from harness.servers import wait_for
 
 from trove.store import PostgresStore, Record
@@ -100,6 +100,6 @@ def test_processes_that_begin_at_once_share_a_table() -> None:
             for each in range(20):
                 store.write(Record(f"{number}-{each:02}", b""))
 
-    together(*(lambda number=number: work(number) for number in range(8)))
+    processes_together(*(lambda number=number: work(number) for number in range(8)))
     with made() as store:
         assert store.list() == [f"{number}-{each:02}" for number in range(8) for each in range(20)]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.alone import alone, together
+from harness.alone import alone, processes_together
 from harness.described import described, name_of
 from harness.index_rows import check_store
 from stress.soak.worker import descriptors, memory
@@ -63,7 +63,9 @@ def test_two_hundred_handles_of_each_of_several_processes(tmp_path: Path) -> Non
         driver.create_bucket("b")
         driver.put("b", "all", described("all", 90_000))
     modes = ("durability=relaxed", "durability=full", "durability=relaxed", "mode=r")
-    together(*[lambda n=n, mode=mode: use_many(tmp_path, f"{n}", mode) for n, mode in enumerate(modes)])
+    processes_together(
+        *[lambda n=n, mode=mode: use_many(tmp_path, f"{n}", mode) for n, mode in enumerate(modes)]
+    )
     with opened(tmp_path) as driver:
         assert driver.verify().ok
         assert len(list(driver.list("b"))) == 61

@@ -131,6 +131,7 @@ class ReportsNothing(MemoryDriver):
     "test_lifecycle_in_a_versioned_bucket",
     "test_lifecycle_moves_and_then_expires",
     "test_lifecycle_moves_at_the_age",
+    "test_lifecycle_old_versions_go_in_their_order",
     "test_lifecycle_removes_what_expires_at",
     "test_lifecycle_report_of_expired",
     "test_lifecycle_report_of_moves",

@@ -1,15 +1,11 @@
-"""Runs the suite on broken drivers in one pytest session: ``python run.py REPORT FAULT...``.
-
-Writes to REPORT, as JSON, the names of the tests that failed on each driver. It is a program of its own so
-that two can run side by side, and so that what a broken driver leaves behind stays there.
+"""Runs the suite on broken drivers in one pytest session, of which two can run side by side:
+``python run.py REPORT FAULT...``.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +14,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import faulty_session
+
 from broken import FAULTS, Fault
 from trove.testing import DriverSuite
 from trove.testing.suite import threads
-
-CHOSEN = "TROVE_BROKEN_DRIVERS"
-"""The environment variable with the names of the faults of this session."""
 
 PARAMETERS = int(os.environ.get("TROVE_BROKEN_PARAMETERS", "1"))
 """With how many parameters a test is run that is not expected to fail; those that are run with all."""
@@ -44,9 +39,8 @@ def suite_for(fault: Fault) -> type[DriverSuite]:
     return type(f"Test{fault.driver.__name__}", (DriverSuite,), attributes)
 
 
-class Recorder:
-    def __init__(self) -> None:
-        self.failed: dict[str, set[str]] = defaultdict(set)
+class FewParameters:
+    """Leaves out tests with more parameters than say something."""
 
     def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
         kept, seen = [], defaultdict[tuple[object, str], int](int)
@@ -57,30 +51,13 @@ class Recorder:
                 kept.append(item)
         items[:] = kept
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            _, fault, test = report.nodeid.split("::", 2)
-            self.failed[fault.removeprefix("Test")].add(test.partition("[")[0])
-
-
-def main(report: str, *names: str) -> None:
-    os.environ[CHOSEN] = " ".join(names)
-    recorder = Recorder()
-    options = ["-q", "-s", "--tb=no", "--no-header", "--no-summary"]
-    for plugin in ("cacheprovider", "xdist", "logging", "warnings", "unraisableexception", "threadexception"):
-        options += ["-p", f"no:{plugin}"]
-    with tempfile.TemporaryDirectory() as folder:
-        places = ["-c", os.devnull, "--noconftest", "--basetemp", f"{folder}/pytest"]
-        pytest.main([*options, *places, __file__], plugins=[recorder])
-    Path(report).write_text(json.dumps({name: sorted(recorder.failed[name]) for name in names}))
-
 
 # On these drivers, all in memory, what has not come after this many seconds never will.
 threads.PATIENCE = 20.0
 
 # pytest imports this file once more, as the module whose classes it collects.
-for chosen in os.environ.get(CHOSEN, "").split():
-    globals()[f"Test{chosen}"] = suite_for(FAULTS[chosen])
+for name in faulty_session.chosen():
+    globals()[f"Test{name}"] = suite_for(FAULTS[name])
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    faulty_session.run(__file__, *sys.argv[1:], plugins=(FewParameters(),))

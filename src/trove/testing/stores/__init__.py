@@ -31,4 +31,7 @@ class StoreSuite(
     StoreClosingSuite,
     StoreThreadSuite,
 ):
-    """The whole suite for stores; bring the fixture ``store``, made with the fixture ``clock``."""
+    """The whole suite for stores; bring the fixture ``store``, made with the fixture ``clock``.
+
+    A store that takes less than others says so with ``LONGEST_KEY``, in bytes, and ``SHORTEST``, a lifetime.
+    """

@@ -24,14 +24,16 @@ COMBINATIONS: list[dict[str, Any]] = [
 class StoreTests:
     """The base of the suites. A subclass brings the fixture ``store``: one with no records and no options.
 
-    It gives the fixture ``clock`` to its store, and closes the store.
+    It gives the fixture ``clock`` to its store, and closes the store. It says with ``LONGEST_KEY`` how many
+    bytes a key may have, where the store puts something around every key by itself, and with ``SHORTEST`` how
+    short a lifetime may be, where the store takes none of a second.
     """
 
     LONGEST_KEY = MAX_KEY_BYTES
-    """Bytes; less where the store puts something around every key by itself."""
+    """Bytes of the longest key that is written."""
 
     SHORTEST = SECOND
-    """The shortest lifetime that is written; more where the store takes none as short as a second."""
+    """The shortest lifetime that is written."""
 
     @pytest.fixture
     def clock(self) -> ManualClock:
