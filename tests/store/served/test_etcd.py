@@ -156,10 +156,10 @@ class TestLeases:
         assert left is not None
         assert abs(last - left - datetime.now(UTC)) < timedelta(minutes=1)
 
+    @pytest.mark.parametrize("lease", [str((1 << 63) - 1), "-5"])
     def test_lease_of_another_program_tells_the_time_left(
-        self, etcd: EtcdServer, opened: EtcdStore, root: str
+        self, etcd: EtcdServer, opened: EtcdStore, root: str, lease: str
     ) -> None:
-        lease = str((1 << 63) - 1)
         etcd.call("lease/grant", ID=lease, TTL="60")
         etcd.call("kv/put", key=f"{root}=key".encode(), value=b"x", lease=lease)
         opened.write(Record("ours", b""))

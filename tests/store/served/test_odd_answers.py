@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -132,6 +133,7 @@ def test_etcd_issues_no_token(call: str) -> None:
     [
         *({"kvs": 5}, {"kvs": [5]}, {"kvs": [{"value": 5}]}, {"kvs": [{"value": "a"}]}),
         *({"kvs": [{"lease": "soon"}]}, {"kvs": [{"lease": FOREIGN}], "TTL": "soon"}),
+        *({"kvs": [{"lease": FOREIGN}], "TTL": 10**12}, {"kvs": [{"lease": 1e999}]}),
     ],
     ids=str,
 )
@@ -166,3 +168,15 @@ def test_etcd_gives_the_same_keys_for_ever() -> None:
     with etcd(servers) as store, pytest.raises(StorageIOError, match="the same keys twice"):
         store.list()
     assert servers.asked == 2
+
+
+@pytest.mark.parametrize("ttl", ["soon", None, [], 1e999], ids=str)
+def test_etcd_tells_no_time_left_of_a_lease_that_is_there(ttl: Any) -> None:
+    class Refusing(Servers):
+        def ask(self, method: str, path: str, **options: Any) -> Answer:
+            if path.endswith("/grant"):
+                return Answer(400, {}, json.dumps({"message": "lease already exists", "code": 9}).encode())
+            return super().ask(method, path, **options)
+
+    with etcd(Refusing({"TTL": ttl})) as store, pytest.raises(StorageIOError, match="etcd"):
+        store.write(Record("a", b""), ttl=timedelta(minutes=1))

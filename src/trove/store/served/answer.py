@@ -60,7 +60,7 @@ def understood(what: str) -> Iterator[None]:
         yield
     except TroveError:
         raise
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise StorageIOError(
             f"{what} answered what has not the form that it should have ({type(error).__name__}); is it the "
             "server that it should be?"

@@ -232,7 +232,8 @@ class EtcdStore(ServedStore[EtcdGateway]):
     def _seconds_left(self, lease: int, until: float) -> int:
         """Rounded down; below zero when it has ended."""
         told = self._call("lease/timetolive", {"ID": str(lease)}, again=True, until=until)
-        return int(told.get("TTL", 0))
+        with understood("etcd"):
+            return int(told.get("TTL", 0))
 
     def _put(
         self, key: str, name: str, value: bytes, lease: int | None = None, until: float | None = None
@@ -286,7 +287,7 @@ def _lease(found: Mapping[str, Any]) -> int:
 
 def _is_foreign(lease: int) -> bool:
     """Whether ``lease`` is surely of another program: its ID is no instant."""
-    return lease >> LEASE_BITS > _LAST_TICK
+    return not 0 <= lease >> LEASE_BITS <= _LAST_TICK
 
 
 def _instant(lease: int) -> datetime | None:
