@@ -473,6 +473,58 @@ def test_many_of_which_a_store_fails(clock: ManualClock, stores: list[Watched], 
     assert all(cached._load_many((), ["a", "b", "c"]))
 
 
+def test_who_waits_for_one_of_many_hears_nothing_of_the_others(clock: ManualClock) -> None:
+    reached, go = threading.Event(), threading.Event()
+
+    class Damaged(Bulk):
+        def _load_many(self, space: Space, keys: Sequence[str]) -> list[Stored | None]:
+            held_up(reached, go)()
+            raise StorageIOError("b is damaged")
+
+    slow = Damaged(clock)
+    for key in ("a", "b"):
+        slow.write(Record(key, b"value"))
+    cached = CachedStore(MemoryStore(clock=clock), slow)
+    cached.init()
+    told: list[object] = []
+
+    def both() -> None:
+        with pytest.raises(StorageIOError, match="b is damaged"):
+            cached._load_many((), ["a", "b"])
+
+    leader = Thread(target=both)
+    leader.start()
+    assert reached.wait(PATIENCE)
+    waiter = Thread(target=lambda: told.append(cached.get("a")))
+    waiter.start()
+    go.set()
+    leader.join()
+    waiter.join()
+    assert told == [Record("a", b"value")]
+    assert cached._flights == {}
+
+
+def test_interrupted_read_of_many_leaves_nothing_behind(clock: ManualClock) -> None:
+    class Interrupted(Bulk):
+        def _load_many(self, space: Space, keys: Sequence[str]) -> list[Stored | None]:
+            raise KeyboardInterrupt
+
+    cached = CachedStore(MemoryStore(clock=clock), Interrupted(clock))
+    cached.init()
+    with pytest.raises(KeyboardInterrupt):
+        cached._load_many((), ["a", "b"])
+    assert cached._flights == {}
+
+
+def test_key_that_is_asked_for_twice_is_read_once(clock: ManualClock) -> None:
+    slow = Bulk(clock)
+    slow.write(Record("a", b"value"))
+    cached = CachedStore(MemoryStore(clock=clock), slow)
+    cached.init()
+    here = Stored(b"value", None)
+    assert cached._load_many((), ["a", "b", "a"]) == [here, None, here]
+
+
 # Stores above the last one that can't take a record.
 
 

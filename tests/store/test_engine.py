@@ -127,3 +127,28 @@ def test_settings_stand_in_a_dsn(tmp_path: Path) -> None:
         open_store(f"trove://{tmp_path}/store?durabilty=full")
     with pytest.raises(InvalidDSNError, match="names a folder"):
         open_store("trove://host/store")
+
+
+@pytest.mark.parametrize("name", ["chunk_size", "upload_days"])
+def test_number_that_is_too_long_to_be_written_is_refused(tmp_path: Path, name: str) -> None:
+    settings: dict[str, Any] = {name: 10**5000}
+    with pytest.raises(InvalidArgumentError):
+        EngineStore(tmp_path / "store", **settings)
+
+
+def test_store_that_was_interrupted_as_it_was_opened_anew_is_opened_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EngineStore(tmp_path / "store") as store:
+        store.write(Record("key", b"value"))
+        close = EngineDriver.close
+
+        def interrupted(driver: EngineDriver) -> None:
+            close(driver)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(EngineDriver, "close", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                store.init(durability="relaxed")
+        assert store.read("key")[0].value == b"value"

@@ -22,7 +22,7 @@ from trove.errors import (
     RecordNotFoundError,
 )
 from trove.store import DriverStore, Record
-from trove.store.attributes import EXPIRES_AT
+from trove.store.attributes import EXPIRES_AT, metadata_until
 from trove.testing import ManualClock
 
 HOUR = timedelta(hours=1)
@@ -123,6 +123,13 @@ def test_end_of_what_others_put_is_that_of_the_record(driver: EngineDriver, size
             (record,) = found
             assert record.expiry is not None
             assert timedelta() < record.expiry <= HOUR
+        # Of two ends that differ the earlier one holds.
+        later = metadata_until(datetime.now(UTC) + 3 * HOUR)
+        end = datetime.now(UTC) + HOUR
+        driver.put(bucket, "=two", bytes(size), metadata=later, expires_at=end)
+        loaded = store._load((), "two")
+        assert loaded is not None
+        assert loaded.expires_at == end
     with DriverStore(driver, bucket=bucket, clock=lambda: datetime.now(UTC) + 2 * HOUR) as ahead:
         assert ahead.get("key") is None
         assert ahead.list() == []

@@ -121,6 +121,7 @@ class CachedStore(Store):
     def _fetched(self, space: Space, keys: Sequence[str]) -> dict[str, Stored]:
         """What any store has under ``keys``; each is asked for by one of those who want it at the time."""
         found: dict[str, Stored] = {}
+        keys = [*dict.fromkeys(keys)]
         while keys:
             own: dict[str, Flight] = {key: Future() for key in keys}
             leads = _Leader(own.values())
@@ -132,11 +133,14 @@ class CachedStore(Store):
                     self._land(space, own)
                     for key in mine:
                         own[key].set_result(walked.get(key))
-            except Exception as error:
+            except BaseException as error:
                 self._land(space, own)
-                for flight in own.values():
-                    if not flight.done():
-                        flight.set_exception(error)
+                if len(own) == 1 and isinstance(error, Exception) and not own[keys[0]].done():
+                    own[keys[0]].set_exception(error)
+                # Of several keys, one may have failed all: who waits for another is to ask anew.
+                leads.no_more()
+                own.clear()
+                flights = {}  # the error has this call, and must not have itself by it
                 raise
             finally:
                 leads.no_more()  # interrupted, perhaps

@@ -147,10 +147,12 @@ class DriverStore(NamedStore):
             raise DriverClosedError.of(self._driver.name) from error
 
     def _instant(self, key: str, info: ObjectInfo) -> datetime | None:
-        instant = instant_in(key, info.metadata)
-        if instant is None and (rows := self._rows) is not None:
-            return rows.instant_of(info)  # others may have put it, with an end that only the engine knows
-        return instant
+        instants = [instant_in(key, info.metadata)]
+        if (rows := self._rows) is not None:
+            instants.append(
+                rows.instant_of(info)
+            )  # others may have put it, with an end that only the engine knows
+        return min((each for each in instants if each is not None), default=None)
 
     def _save(self, space: Space, key: str, stored: Stored) -> None:
         name = name_of(space, key)

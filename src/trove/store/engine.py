@@ -50,9 +50,8 @@ class EngineStore(DriverStore):
     def _prepare(self) -> None:
         settings = _settings(self._options)
         if self._opened_with != settings:
-            self._rows = None
+            self._rows = self._opened_with = None  # first: an interrupt may come
             self._driver.close()
-            self._opened_with = None
             self._driver.open(self._dsn, **settings)
             self._opened_with = settings
         super()._prepare()
@@ -65,7 +64,12 @@ class EngineStore(DriverStore):
 def _settings(options: Mapping[str, Any]) -> dict[str, str]:
     """Those of ``options`` that are settings of the engine, as the engine takes them."""
     given = {name: options[name] for name in SETTINGS if name in options}
-    return {name: str(value) for name, value in given.items() if not value is SETTINGS[name] is None}
+    try:
+        return {name: str(value) for name, value in given.items() if not value is SETTINGS[name] is None}
+    except ValueError as error:
+        raise InvalidArgumentError(
+            f"a setting of the engine can't be written ({error}); give text"
+        ) from error
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:

@@ -89,3 +89,9 @@ def test_what_a_server_says_of_its_trouble_is_in_the_error(
         ask(asking, again=True)
     assert f"({words}" in str(raised.value)
     assert server.answers == []
+
+
+@pytest.mark.parametrize("encoding", ["", "identity ", "Identity, identity"])
+def test_encoding_that_is_none_is_an_answer(server: Server, asking: HttpServers, encoding: str) -> None:
+    server.answers = [(200, b"value", {"Content-Encoding": encoding})]
+    assert ask(asking, again=False).body == b"value"

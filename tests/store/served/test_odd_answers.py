@@ -180,3 +180,14 @@ def test_etcd_tells_no_time_left_of_a_lease_that_is_there(ttl: Any) -> None:
 
     with etcd(Refusing({"TTL": ttl})) as store, pytest.raises(StorageIOError, match="etcd"):
         store.write(Record("a", b""), ttl=timedelta(minutes=1))
+
+
+def test_lease_of_another_program_is_asked_about_once_for_all_its_keys() -> None:
+    keys = [f"{number:02}" for number in range(50)]
+    kvs = [{"key": b64encode(f"trove/records/={key}".encode()).decode(), "lease": FOREIGN} for key in keys]
+    responses = [{"response_range": {"kvs": [each]}} for each in kvs]
+    servers = Servers({"TTL": "60", "responses": responses})
+    with etcd(servers) as store:
+        found = [*store._load_many((), keys)]
+    assert all(each is not None and each.expires_at is not None for each in found)
+    assert servers.asked == 2

@@ -189,6 +189,18 @@ def test_table_that_wants_more_than_a_record_has_is_an_error_that_says_so(
         store.init()
 
 
+def test_table_that_a_trigger_fills_has_records(postgres: PostgresServer, table: str) -> None:
+    columns = "space bytea, key bytea, value bytea, expires_at timestamptz, tenant text NOT NULL"
+    postgres.execute(f"CREATE TABLE {table} ({columns}, PRIMARY KEY (space, key))")
+    body = "BEGIN new.tenant := 't'; RETURN new; END"
+    postgres.execute(f"CREATE FUNCTION {table}_fill() RETURNS trigger LANGUAGE plpgsql AS $${body}$$")
+    made = f"BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_fill()"
+    postgres.execute(f"CREATE TRIGGER fills {made}")
+    with PostgresStore(postgres.dsn, table=table) as store:
+        store.write(Record("key", b"value"))
+        assert store.read("key")[0].value == b"value"
+
+
 @pytest.mark.parametrize(
     "more", ["e int", "e int NOT NULL DEFAULT 5", "e serial NOT NULL", "e int GENERATED ALWAYS AS IDENTITY"]
 )

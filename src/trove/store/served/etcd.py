@@ -133,24 +133,29 @@ class EtcdStore(ServedStore[EtcdGateway]):
     # Reading.
 
     def _load(self, space: Space, key: str) -> Stored | None:
-        answer = self._call("kv/range", {"key": self._key(space, key)}, again=True)
+        until = self._asking().deadline()
+        answer = self._call("kv/range", {"key": self._key(space, key)}, again=True, until=until)
         with understood("etcd"):
-            return self._stored(answer)
+            return self._stored(answer, until, {})
 
     def _load_many(self, space: Space, keys: Sequence[str]) -> Iterable[Stored | None]:
         ranges = [{"request_range": {"key": self._key(space, key)}} for key in keys]
-        answer = self._call("kv/txn", {"success": ranges}, again=True)
+        until, foreign = self._asking().deadline(), dict[int, datetime]()
+        answer = self._call("kv/txn", {"success": ranges}, again=True, until=until)
         with understood("etcd"):
             answers = [each["response_range"] for each in answer["responses"]]
-            return [self._stored(each) for _, each in zip(keys, answers, strict=True)]
+            return [self._stored(each, until, foreign) for _, each in zip(keys, answers, strict=True)]
 
-    def _stored(self, answer: Mapping[str, Any]) -> Stored | None:
+    def _stored(self, answer: Mapping[str, Any], until: float, foreign: dict[int, datetime]) -> Stored | None:
+        """What stands in ``answer``; the ends of leases of other programs are noted in ``foreign``."""
         for found in answer.get("kvs", ()):
             value, lease = b64decode(found.get("value", "")), _lease(found)
             if not _is_foreign(lease):
                 return Stored(value, _instant(lease))
-            left = self._seconds_left(lease, self._asking().deadline())
-            return Stored(value, self._clock() + timedelta(seconds=left))
+            if lease not in foreign:
+                left = self._seconds_left(lease, until)
+                foreign[lease] = self._clock() + timedelta(seconds=left)
+            return Stored(value, foreign[lease])
         return None
 
     def _keys(self, space: Space, prefix: str, suffix: str, now: datetime) -> Iterator[str]:

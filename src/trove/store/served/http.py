@@ -209,7 +209,8 @@ class HttpServers:
                 parts.append(part)
             if response.length_remaining:
                 raise ConnectionError("the connection ended before the answer did")
-            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            encodings = response.headers.get("Content-Encoding", "").lower().split(",")
+            if {each.strip() for each in encodings} - {"", "identity"}:
                 # None is asked for, and what is cut off in it can look whole.
                 raise ConnectionError("the answer has an encoding that was not asked for")
         except ReadTimeoutError as error:

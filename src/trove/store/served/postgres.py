@@ -41,12 +41,13 @@ COLUMN_TYPES = [17, 17, 17, 1184]  # the OIDs of bytea and timestamptz
 LOOK_FOR_PRIMARY_KEY: Final = """
     EXPLAIN INSERT INTO {table} (space, key, value) VALUES ('', '', '') ON CONFLICT (space, key) DO NOTHING
 """
-# The columns besides that a record would have to fill, and an expiry that it would.
+# The columns besides that a record would have to fill, and an expiry that it would, unless a trigger might.
 LOOK_FOR_MORE: Final = """
     SELECT attname FROM pg_attribute
     WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped AND attnotnull
         AND (attname = 'expires_at' OR attname NOT IN ('space', 'key', 'value')
             AND NOT atthasdef AND attidentity = '')
+        AND NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = attrelid AND NOT tgisinternal)
 """
 MOST_LOOKS = 3
 # Both at once, so that no table is ever without its index.
