@@ -148,10 +148,9 @@ class DriverStore(NamedStore):
 
     def _instant(self, key: str, info: ObjectInfo) -> datetime | None:
         instants = [instant_in(key, info.metadata)]
+        # Others may have put it, with an end that only the engine knows.
         if (rows := self._rows) is not None:
-            instants.append(
-                rows.instant_of(info)
-            )  # others may have put it, with an end that only the engine knows
+            instants.append(rows.instant_of(info))
         return min((each for each in instants if each is not None), default=None)
 
     def _save(self, space: Space, key: str, stored: Stored) -> None:

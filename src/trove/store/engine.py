@@ -50,7 +50,8 @@ class EngineStore(DriverStore):
     def _prepare(self) -> None:
         settings = _settings(self._options)
         if self._opened_with != settings:
-            self._rows = self._opened_with = None  # first: an interrupt may come
+            # First, as an interrupt may come: then the next call opens it.
+            self._rows = self._opened_with = None
             self._driver.close()
             self._driver.open(self._dsn, **settings)
             self._opened_with = settings
@@ -65,7 +66,11 @@ def _settings(options: Mapping[str, Any]) -> dict[str, str]:
     """Those of ``options`` that are settings of the engine, as the engine takes them."""
     given = {name: options[name] for name in SETTINGS if name in options}
     try:
-        return {name: str(value) for name, value in given.items() if not value is SETTINGS[name] is None}
+        return {
+            name: str(value)
+            for name, value in given.items()
+            if value is not None or SETTINGS[name] is not None
+        }
     except ValueError as error:
         raise InvalidArgumentError(
             f"a setting of the engine can't be written ({error}); give text"
